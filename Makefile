@@ -1,0 +1,88 @@
+# `make` lists the targets. Needs GNU make 3.81 or newer, which is what macOS has.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+# One cargo at a time: they would only wait for each other's lock.
+.NOTPARALLEL:
+
+PYTHON ?= python3
+# Arguments of `safelight serve`, for instance: make run ARGS='--listen 0.0.0.0:8080'
+ARGS ?=
+# 1: also build the binary whose `test-hooks` feature lets tests pull at its insides.
+HOOKS ?= 0
+
+# Exported, so that cargo, the scripts and the tests agree on where built things lie.
+TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
+export CARGO_TARGET_DIR := $(if $(filter /%,$(TARGET)),$(TARGET),$(CURDIR)/$(TARGET))
+
+SKIP_LOG := $(CARGO_TARGET_DIR)/skipped-tests.log
+TEST_VENV := $(CARGO_TARGET_DIR)/test-venv
+TEST_TOOLS := $(CARGO_TARGET_DIR)/test-tools/usr/bin
+HOOKS_BIN := $(CARGO_TARGET_DIR)/test-hooks/safelight
+
+.PHONY: help run build runtime test test-deps lint bench fmt clean check-tools
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+
+run: build ## build what is missing and serve on 127.0.0.1:8080 (ARGS='...' for flags)
+	"$(CARGO_TARGET_DIR)/release/safelight" serve $(ARGS)
+
+build: check-tools runtime ## the release binary, in target/release/
+	cargo build --release --locked
+
+# Executables under target/release/ and target/debug/ find the library by themselves; those that
+# cargo runs out of their deps/ folder (unit tests, benches) need the link.
+runtime: check-tools ## fetch the pinned ONNX Runtime library, once
+	@$(PYTHON) scripts/fetch_onnxruntime.py
+	@for profile in debug release; do \
+		mkdir -p "$(CARGO_TARGET_DIR)/$$profile" && \
+		ln -sfn ../onnxruntime "$(CARGO_TARGET_DIR)/$$profile/onnxruntime" || exit 1; \
+	done
+
+# A test whose tool is absent says so in SAFELIGHT_SKIP_LOG and passes; with SAFELIGHT_TEST_ALL=1
+# it fails, and so does this target should a skip have gone unnoticed.
+test: check-tools runtime ## all tests (SAFELIGHT_TEST_ALL=1: a skipped test is a failure)
+	@: > "$(SKIP_LOG)"
+ifeq ($(HOOKS),1)
+	@# In the same target folder, so that the dependencies are built once; then moved out of the
+	@# way of the plain build, to where ../onnxruntime/ is the library.
+	cargo build --locked --features test-hooks
+	@mkdir -p "$(CARGO_TARGET_DIR)/test-hooks"
+	@cp "$(CARGO_TARGET_DIR)/debug/safelight" "$(HOOKS_BIN).new" && mv "$(HOOKS_BIN).new" "$(HOOKS_BIN)"
+endif
+	cargo build --locked
+	@status=0; \
+	export PATH="$(TEST_TOOLS):$$PATH" SAFELIGHT_SKIP_LOG="$(SKIP_LOG)"; \
+	export SAFELIGHT_TEST_PYTHON="$(TEST_VENV)/bin/python"; \
+	if [ "$(HOOKS)" = 1 ]; then export SAFELIGHT_TEST_HOOKS_BIN="$(HOOKS_BIN)"; fi; \
+	echo "cargo test --locked --no-fail-fast"; \
+	cargo test --locked --no-fail-fast || status=$$?; \
+	skipped=$$(wc -l < "$(SKIP_LOG)" | tr -d ' '); \
+	echo; sort "$(SKIP_LOG)"; echo "tests skipped: $$skipped"; \
+	if [ "$$SAFELIGHT_TEST_ALL" = 1 ] && [ "$$skipped" != 0 ]; then \
+		echo "make test: SAFELIGHT_TEST_ALL=1 and tests were skipped" >&2; \
+		[ "$$status" != 0 ] || status=1; \
+	fi; \
+	exit $$status
+
+test-deps: check-tools ## install what the skipped tests need (Debian and Ubuntu; root or sudo)
+	@scripts/test_deps.sh "$(CARGO_TARGET_DIR)"
+
+lint: check-tools ## formatting, clippy, docs, licences
+	cargo fmt --check
+	cargo clippy --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps --document-private-items --locked
+	@scripts/deny.sh
+
+bench: check-tools runtime ## the benchmarks
+	cargo bench --locked
+
+fmt: ## format the sources
+	cargo fmt
+
+clean: ## remove everything that was built, fetched or installed here
+	cargo clean
+
+check-tools:
+	@PYTHON="$(PYTHON)" scripts/check_tools.sh

@@ -1,0 +1,336 @@
+//! The operations on files: many inputs, a progress bar, a summary, and no bad file that ends it.
+
+use std::{
+    fs,
+    io::{IsTerminal, Write},
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::{
+    Failure,
+    inputs::{Source, Target, sources, targets},
+    print,
+};
+use crate::{
+    cancel::Cancel,
+    config::EngineSettings,
+    engine::Engine,
+    error::Error,
+    job::{self, Answer, Input, Job},
+    observe::{Metrics, Stages},
+    ops::{
+        Kind, Plan,
+        options::{Options, Output, Spec},
+    },
+};
+
+/// The flag of the input's limit; see [`command`].
+const LIMIT: &str = "limit-megapixels";
+
+/// The id of an operation's option, apart from a setting of the same name.
+fn id(spec: &Spec) -> String {
+    format!("option-{}", spec.name)
+}
+
+/// The command of one operation: its options, those of the output, and where to.
+pub(super) fn command(kind: Kind) -> Command {
+    let mut command = EngineSettings::augment_args(Command::new(kind.name()).about(kind.about()))
+        .mut_arg("model", |arg| {
+            arg.help("Model to use; NAME=FILE for a model file of your own")
+        })
+        // `--max-megapixels` is an option of operations: the size of the result.
+        .mut_arg("max_megapixels", |arg| arg.long(LIMIT))
+        .arg(inputs())
+        .arg(
+            Arg::new("out")
+                .short('o')
+                .long("out")
+                .value_name("OUT|DIR")
+                .required(true)
+                .value_parser(value_parser!(PathBuf))
+                .help("File, folder for many, or - for standard output"),
+        )
+        .arg(
+            Arg::new("force")
+                .long("force")
+                .action(ArgAction::SetTrue)
+                .help("Overwrite what is there"),
+        )
+        .arg(
+            Arg::new("jobs")
+                .long("jobs")
+                .value_name("N")
+                .value_parser(value_parser!(u16).range(1..=512))
+                .help("Pictures at the same time [default: the number of workers]"),
+        );
+    for spec in specs(kind) {
+        let mut arg = Arg::new(id(spec))
+            .long(spec.name.replace('_', "-"))
+            .value_name("VALUE")
+            .allow_hyphen_values(true)
+            .help_heading("Options of the operation")
+            .help(format!("{} ({})", spec.doc.trim(), spec.kind.expects()));
+        if !spec.default.is_empty() {
+            // Shown, not set: the plan has its own defaults, from the same place.
+            arg = arg.help(format!(
+                "{} ({}) [default: {}]",
+                spec.doc.trim(),
+                spec.kind.expects(),
+                spec.default
+            ));
+        }
+        command = command.arg(arg);
+    }
+    for (name, about) in kind.files() {
+        let arg = Arg::new(*name)
+            .long(name.replace('_', "-"))
+            .value_name("FILE")
+            .value_parser(value_parser!(PathBuf))
+            .help_heading("Options of the operation")
+            .help(*about);
+        command = command.arg(arg);
+    }
+    command
+}
+
+/// The options of an operation and of the output; the model is an engine setting on the command
+/// line, since its file may be named too.
+fn specs(kind: Kind) -> impl Iterator<Item = &'static Spec> {
+    kind.specs()
+        .iter()
+        .chain(Output::SPECS)
+        .filter(|spec| spec.name != "model")
+}
+
+fn inputs() -> Arg {
+    Arg::new("inputs")
+        .value_name("IN")
+        .required(true)
+        .num_args(1..)
+        .value_parser(value_parser!(PathBuf))
+        .help("Pictures, folders of pictures, or - for standard input")
+}
+
+/// Runs one operation on every input.
+pub(super) fn run(kind: Kind, matches: &ArgMatches) -> Result<(), Failure> {
+    let usage = |text: String| Failure::Usage(text);
+    let settings = EngineSettings::from_arg_matches(matches).map_err(|e| usage(e.to_string()))?;
+    let pairs: Vec<(&str, &String)> = specs(kind)
+        .filter_map(|spec| Some((spec.name, matches.get_one::<String>(&id(spec))?)))
+        .collect();
+    let pairs = pairs.iter().map(|(name, value)| (*name, value.as_str()));
+    let plan = Plan::single(kind, pairs).map_err(|e| usage(e.to_string()))?;
+    let named: Vec<PathBuf> = matches
+        .get_many("inputs")
+        .into_iter()
+        .flatten()
+        .cloned()
+        .collect();
+    let sources = sources(&named).map_err(usage)?;
+    let out: &PathBuf = matches
+        .get_one("out")
+        .ok_or_else(|| usage("name -o OUT".into()))?;
+    let from_folder = named.iter().any(|name| name.is_dir());
+    let targets = targets(&sources, out, from_folder).map_err(usage)?;
+    let ground = kind
+        .files()
+        .first()
+        .and_then(|(name, _)| matches.get_one::<PathBuf>(name));
+    let ground = ground
+        .map(|file| fs::read(file).map_err(|e| usage(format!("{}: {e}", file.display()))))
+        .transpose()?;
+
+    let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
+    let engine = Engine::open(&settings, metrics).map_err(Failure::Failed)?;
+    plan.check(&engine).map_err(|e| usage(e.to_string()))?;
+    let jobs = matches
+        .get_one::<u16>("jobs")
+        .map_or(settings.worker_count(), |n| usize::from(*n));
+    let batch = Batch {
+        engine: &engine,
+        settings: &settings,
+        plan: &plan,
+        ground: ground.as_deref(),
+        force: matches.get_flag("force"),
+        bar: bar(sources.len(), targets.contains(&Target::Stdout)),
+        next: AtomicUsize::new(0),
+        failures: Mutex::default(),
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..jobs.min(sources.len()) {
+            scope.spawn(|| batch.work(&sources, &targets));
+        }
+    });
+    batch.summary(sources.len())
+}
+
+/// A bar on a terminal, for more than one picture.
+fn bar(count: usize, to_stdout: bool) -> ProgressBar {
+    let target = match count > 1 && !to_stdout && std::io::stderr().is_terminal() {
+        true => ProgressDrawTarget::stderr(),
+        false => ProgressDrawTarget::hidden(),
+    };
+    let bar = ProgressBar::with_draw_target(Some(count as u64), target);
+    // The template is constant; should the crate ever refuse it, its own style remains.
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} {eta}") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+struct Batch<'a> {
+    engine: &'a Engine,
+    settings: &'a EngineSettings,
+    plan: &'a Plan,
+    ground: Option<&'a [u8]>,
+    force: bool,
+    bar: ProgressBar,
+    next: AtomicUsize,
+    failures: Mutex<Vec<String>>,
+}
+
+impl Batch<'_> {
+    fn work(&self, sources: &[Source], targets: &[Target]) {
+        loop {
+            let i = self.next.fetch_add(1, Ordering::Relaxed);
+            let (Some(source), Some(target)) = (sources.get(i), targets.get(i)) else {
+                return;
+            };
+            if let Err(why) = self.one(source, target) {
+                let line = format!("{}: {why}", source.shown());
+                self.bar.suspend(|| {
+                    let _ = writeln!(std::io::stderr(), "safelight: {line}");
+                });
+                self.failures
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(line);
+            }
+            self.bar.inc(1);
+        }
+    }
+
+    fn one(&self, source: &Source, target: &Target) -> Result<(), String> {
+        if let Target::File(file) = target {
+            self.refuse_existing(file)?;
+        }
+        let bytes = source.read().map_err(|e| e.to_string())?;
+        let answer = self.answer(bytes).map_err(|e| shown(&e))?;
+        let Some(path) = target.path(answer.extension) else {
+            return std::io::stdout()
+                .lock()
+                .write_all(&answer.bytes)
+                .map_err(|e| e.to_string());
+        };
+        self.refuse_existing(&path)?;
+        write(&path, &answer.bytes).map_err(|e| format!("{}: {e}", path.display()))
+    }
+
+    fn answer(&self, bytes: Vec<u8>) -> Result<Answer, Error> {
+        let ground = self.ground.map(|ground| Input::Memory(ground.to_vec()));
+        let job = Job::prepare(
+            Input::Memory(bytes),
+            ground,
+            self.plan.clone(),
+            &self.settings.limits(),
+            self.settings.memory_budget_bytes(),
+            self.engine,
+        )?;
+        job.run(self.engine, &Cancel::new(), &mut Stages::default())
+    }
+
+    fn refuse_existing(&self, file: &Path) -> Result<(), String> {
+        match file.exists() && !self.force {
+            true => Err(format!("{} exists; --force overwrites it", file.display())),
+            false => Ok(()),
+        }
+    }
+
+    fn summary(self, count: usize) -> Result<(), Failure> {
+        self.bar.finish_and_clear();
+        let failures = self
+            .failures
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        if failures.is_empty() {
+            return Ok(());
+        }
+        let done = count - failures.len();
+        match count {
+            1 => Err(Failure::Failed(String::new())),
+            _ => Err(Failure::Failed(format!(
+                "{done} of {count} done, {} failed",
+                failures.len()
+            ))),
+        }
+    }
+}
+
+/// The text of an error, with the flag that these commands have.
+fn shown(error: &Error) -> String {
+    error
+        .to_string()
+        .replace("--max-megapixels", &format!("--{LIMIT}"))
+}
+
+/// Writes beside the target and renames, so that a result is there whole or not at all.
+fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder {
+        fs::create_dir_all(folder)?;
+    }
+    let mut part = path.as_os_str().to_owned();
+    part.push(".part");
+    let written = fs::write(&part, bytes).and_then(|()| fs::rename(&part, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&part);
+    }
+    written
+}
+
+/// The command `inspect`.
+pub(super) fn inspect_command() -> Command {
+    let command = Command::new("inspect").about("Says what the header of a picture says");
+    EngineSettings::augment_args(command).arg(inputs())
+}
+
+/// Prints a line of JSON for each input.
+pub(super) fn inspect(matches: &ArgMatches) -> Result<(), Failure> {
+    let settings =
+        EngineSettings::from_arg_matches(matches).map_err(|e| Failure::Usage(e.to_string()))?;
+    let named: Vec<PathBuf> = matches
+        .get_many("inputs")
+        .into_iter()
+        .flatten()
+        .cloned()
+        .collect();
+    let mut failed = 0;
+    for source in sources(&named).map_err(Failure::Usage)? {
+        let facts = source.read().map_err(|e| e.to_string()).and_then(|bytes| {
+            job::inspect(Input::Memory(bytes), &settings.limits()).map_err(|e| e.to_string())
+        });
+        match facts {
+            Ok((_, mut facts)) => {
+                facts["file"] = source.shown().into();
+                print(&facts.to_string())?;
+            }
+            Err(why) => {
+                failed += 1;
+                let _ = writeln!(std::io::stderr(), "safelight: {}: {why}", source.shown());
+            }
+        }
+    }
+    match failed {
+        0 => Ok(()),
+        n => Err(Failure::Failed(format!("{n} failed"))),
+    }
+}

@@ -1,0 +1,142 @@
+//! The commands: parse, dispatch, exit code.
+
+mod doctor;
+mod files;
+mod health;
+mod inputs;
+mod models;
+mod serve;
+
+use std::{io::Write, process::ExitCode};
+
+use clap::{ArgMatches, Args, Command, FromArgMatches};
+
+use crate::{
+    config::{self, Settings},
+    harden::process::Hardening,
+    http, ops,
+};
+
+/// Some inputs failed, or `doctor` found something.
+const FAILED: u8 = 1;
+/// The command line is wrong.
+const USAGE: u8 = 2;
+/// Refused to start (EX_CONFIG of sysexits.h).
+const REFUSED: u8 = 78;
+
+/// How a command ended, if not well.
+#[derive(Debug)]
+pub enum Failure {
+    /// Something failed and was reported already, or is reported by this text.
+    Failed(String),
+    /// The command line is wrong.
+    Usage(String),
+    /// The service refuses to start.
+    Refused(String),
+}
+
+impl Failure {
+    fn report(self) -> ExitCode {
+        let (code, text) = match self {
+            Self::Failed(text) => (FAILED, text),
+            Self::Usage(text) => (USAGE, text),
+            Self::Refused(text) => (REFUSED, text),
+        };
+        if !text.is_empty() {
+            // Where standard error is closed there is nobody to tell.
+            let _ = writeln!(std::io::stderr(), "safelight: {text}");
+        }
+        ExitCode::from(code)
+    }
+}
+
+/// Runs the command that `arguments` (the program's name first) write.
+pub fn run(arguments: Vec<String>, hardening: Hardening) -> ExitCode {
+    let arguments = match with_file(arguments) {
+        Ok(arguments) => arguments,
+        Err(text) => return Failure::Usage(text).report(),
+    };
+    let matches = match command().try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { USAGE } else { 0 });
+        }
+    };
+    match dispatch(&matches, hardening) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+/// Puts the settings of `serve`'s file before its flags, so that flags win.
+fn with_file(mut arguments: Vec<String>) -> Result<Vec<String>, String> {
+    if arguments.get(1).is_some_and(|name| name == "serve")
+        && let Some(file) = config::named_file(&arguments)
+    {
+        let from_file = config::file_arguments(&file, &arguments[2..])?;
+        arguments.splice(2..2, from_file);
+    }
+    Ok(arguments)
+}
+
+fn command() -> Command {
+    let serve = Command::new("serve").about("Runs the HTTP service");
+    let mut command = Command::new("safelight")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Removes backgrounds, restores and transforms pictures, and keeps nothing")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(Settings::augment_args(serve).args_override_self(true));
+    for kind in ops::Kind::ALL {
+        command = command.subcommand(files::command(kind));
+    }
+    command
+        .subcommand(files::inspect_command())
+        .subcommand(models::command())
+        .subcommand(doctor::command())
+        .subcommand(health::command())
+        .subcommand(Command::new("openapi").about("Prints the OpenAPI document"))
+}
+
+fn dispatch(matches: &ArgMatches, hardening: Hardening) -> Result<(), Failure> {
+    let Some((name, matches)) = matches.subcommand() else {
+        return Err(Failure::Usage("name a command".to_owned()));
+    };
+    if let Some(kind) = ops::Kind::ALL.into_iter().find(|kind| kind.name() == name) {
+        return files::run(kind, matches);
+    }
+    match name {
+        "serve" => serve::run(settings(matches)?, hardening),
+        "inspect" => files::inspect(matches),
+        "models" => models::run(matches),
+        "health" => health::run(matches),
+        "doctor" => doctor::run(matches, hardening),
+        _ => print(http::openapi_document()),
+    }
+}
+
+fn settings(matches: &ArgMatches) -> Result<Settings, Failure> {
+    let settings =
+        Settings::from_arg_matches(matches).map_err(|e| Failure::Usage(e.to_string()))?;
+    settings.validate().map_err(Failure::Usage)?;
+    Ok(settings)
+}
+
+/// Prints to standard output; a closed pipe is the reader's wish, not a failure.
+fn print(text: &str) -> Result<(), Failure> {
+    match writeln!(std::io::stdout().lock(), "{text}") {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::Failed(e.to_string())),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_is_well_formed() {
+        command().debug_assert();
+    }
+}

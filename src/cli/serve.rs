@@ -1,0 +1,71 @@
+//! `safelight serve`: check the storage, load the models, bind, say what holds, run.
+
+use std::sync::Arc;
+
+use super::Failure;
+use crate::{
+    config::{Settings, runtime_dir},
+    engine::Engine,
+    ephemeral::{Spool, storage},
+    harden::process::Hardening,
+    http::Bound,
+    observe::{Log, Metrics},
+};
+
+pub(super) fn run(settings: Settings, hardening: Hardening) -> Result<(), Failure> {
+    let log = Log::new(settings.log_format);
+    report_panics(log);
+    let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
+    let storage =
+        storage::inspect(settings.spool.as_deref(), runtime_dir()).map_err(Failure::Refused)?;
+    let objections = storage.judge(settings.ephemerality).map_err(|objections| {
+        Failure::Refused(format!(
+            "refused to start (--ephemerality strict): {objections}"
+        ))
+    })?;
+    metrics
+        .storage_exposed
+        .set(i64::from(!objections.is_empty()));
+    for objection in objections {
+        log.say("warn", "storage", objection);
+    }
+    if !hardening.not_dumpable {
+        log.say(
+            "warn",
+            "start",
+            "this system lets other programs of the same user read memory",
+        );
+    }
+    let bound = Bound::bind(&settings).map_err(Failure::Refused)?;
+    let engine = Engine::open(&settings.engine, metrics.clone()).map_err(Failure::Refused)?;
+    let (service, scrape) = bound
+        .addresses()
+        .map_err(|e| Failure::Refused(e.to_string()))?;
+    log.say(
+        "info",
+        "start",
+        format!(
+            "listening on http://{service} (metrics on http://{scrape}/metrics), spool {} ({}), \
+             {} workers, {} MiB of memory for jobs, ONNX Runtime {}",
+            storage.folder.display(),
+            storage.chosen_by,
+            settings.engine.worker_count(),
+            settings.engine.memory_budget_bytes() >> 20,
+            engine.runtime_version(),
+        ),
+    );
+    let spool = Spool::new(storage.folder, settings.spool_budget.0, metrics.clone());
+    bound
+        .run(settings, engine, spool, metrics, log)
+        .map_err(|e| Failure::Refused(e.to_string()))
+}
+
+/// A panic is logged by its place in our source; its message could hold anything.
+fn report_panics(log: Log) {
+    std::panic::set_hook(Box::new(move |panic| {
+        let place = panic
+            .location()
+            .map(|at| format!("{}:{}", at.file(), at.line()));
+        log.say("error", "panic", place.unwrap_or_default());
+    }));
+}

@@ -1,0 +1,100 @@
+//! JPEG through `zune-jpeg` directly, since `image` forces RGB and so loses CMYK's profile.
+
+use std::borrow::Cow;
+
+use zune_jpeg::{
+    JpegDecoder,
+    zune_core::{bytestream::ZCursor, colorspace::ColorSpace, options::DecoderOptions},
+};
+
+use crate::{
+    codec::{
+        Color, Header, MAX_PROFILE,
+        color::{Raw, Samples},
+    },
+    error::Error,
+};
+
+pub(super) fn decode(bytes: &[u8], header: &Header) -> Result<Raw, Error> {
+    let bytes = without_rgb_flag(bytes, header)?;
+    let target = match header.color {
+        Color::Gray => ColorSpace::Luma,
+        Color::Cmyk => ColorSpace::CMYK,
+        Color::Ycck => ColorSpace::YCCK,
+        // Asked for what it believes to have, the decoder passes the samples through.
+        _ if header.hints.rgb_flag.is_some() => ColorSpace::YCbCr,
+        _ => ColorSpace::RGB,
+    };
+    let options = DecoderOptions::default()
+        .set_max_width(header.width as usize)
+        .set_max_height(header.height as usize)
+        // Without it, half a file is a whole picture with a grey end.
+        .set_strict_mode(true)
+        .jpeg_set_out_colorspace(target);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(&*bytes), options);
+    decoder.decode_headers().map_err(|_| Error::BrokenPicture)?;
+    let size = (header.width as usize, header.height as usize);
+    if decoder.dimensions() != Some(size) || decoder.output_colorspace() != Some(target) {
+        return Err(Error::BrokenPicture);
+    }
+    let mut data = vec![0; size.0 * size.1 * target.num_components()];
+    decoder
+        .decode_into(&mut data)
+        .map_err(|_| Error::BrokenPicture)?;
+    let samples = match target {
+        ColorSpace::Luma => Samples::Gray,
+        ColorSpace::CMYK | ColorSpace::YCCK => Samples::Cmyk,
+        _ => Samples::Rgb,
+    };
+    if target == ColorSpace::YCCK {
+        ycck_to_cmyk(&mut data);
+    }
+    if samples == Samples::Cmyk && header.hints.adobe {
+        // Adobe's programs store ink inverted, and everybody follows them.
+        for sample in &mut data {
+            *sample = 255 - *sample;
+        }
+    }
+    let profile = decoder
+        .icc_profile()
+        .filter(|profile| profile.len() <= MAX_PROFILE);
+    Ok(Raw {
+        width: header.width,
+        height: header.height,
+        samples,
+        data,
+        profile,
+    })
+}
+
+/// The file with an Adobe segment that says YCbCr where it says RGB: the decoder takes the latter
+/// for CMYK in any picture, and would refuse three components.
+fn without_rgb_flag<'b>(bytes: &'b [u8], header: &Header) -> Result<Cow<'b, [u8]>, Error> {
+    let Some(place) = header.hints.rgb_flag else {
+        return Ok(Cow::Borrowed(bytes));
+    };
+    let mut copy = bytes.to_vec();
+    *copy.get_mut(place).ok_or(Error::BrokenPicture)? = 1;
+    Ok(Cow::Owned(copy))
+}
+
+/// YCbCr to RGB (JFIF 1.02) in the first three samples. What libjpeg calls CMYK is the inverse of
+/// that, so the same inversion as in a CMYK file is left to do.
+fn ycck_to_cmyk(data: &mut [u8]) {
+    // The factors times 2^16.
+    const RED: i32 = 91_881;
+    const BLUE: i32 = 116_130;
+    const GREEN: (i32, i32) = (22_554, 46_802);
+    const HALF: i32 = 1 << 15;
+    for [y, cb, cr, _] in data.as_chunks_mut::<4>().0 {
+        let (luma, b, r) = (
+            i32::from(*y) << 16,
+            i32::from(*cb) - 128,
+            i32::from(*cr) - 128,
+        );
+        let ink = |v: i32| 255 - ((v + HALF) >> 16).clamp(0, 255) as u8;
+        *y = ink(luma + RED * r);
+        *cb = ink(luma - GREEN.0 * b - GREEN.1 * r);
+        *cr = ink(luma + BLUE * b);
+    }
+}

@@ -1,0 +1,187 @@
+//! The door to ONNX Runtime: loads the library, builds sessions, runs them.
+
+use std::{
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use ndarray::{Array4, ArrayD};
+use ort::{
+    environment::Environment,
+    ep::CPU,
+    logging::LogLevel,
+    session::{Session, builder::SessionBuilder},
+    value::TensorRef,
+};
+
+use super::manifest::Entry;
+use crate::error::Error;
+
+/// A loaded model: a batch of one picture in, one array out.
+pub trait Model: Send {
+    /// Runs the model on `input` (1 x 3 x height x width) and returns the output that the
+    /// manifest names.
+    ///
+    /// # Errors
+    /// [`Error::ModelFailed`]; the cause is not for clients, and may quote tensors.
+    fn run(&mut self, input: Array4<f32>) -> Result<ArrayD<f32>, Error>;
+}
+
+/// The ONNX Runtime library, loaded once for the process.
+pub struct Runtime {
+    environment: Environment,
+    version: String,
+}
+
+impl std::fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Runtime({})", self.version)
+    }
+}
+
+/// The library's name on this system.
+pub const LIBRARY: &str = if cfg!(target_os = "macos") {
+    "libonnxruntime.dylib"
+} else {
+    "libonnxruntime.so"
+};
+
+impl Runtime {
+    /// Loads the library from `set`, else from beside the program, else from where the system
+    /// keeps its libraries. Never from the working directory.
+    ///
+    /// # Errors
+    /// A sentence with what was tried and the command that fetches the library.
+    pub fn load(set: Option<&Path>) -> Result<Self, String> {
+        let file = match set {
+            Some(file) if !file.is_file() => {
+                return Err(format!("--onnxruntime {} is not a file", file.display()));
+            }
+            Some(file) => file.to_path_buf(),
+            None => find().ok_or_else(|| {
+                format!(
+                    "{LIBRARY} was not found beside the program, nor in ../onnxruntime, ../lib or \
+                     the system's folders; run `make runtime` in the project, or name the file \
+                     with --onnxruntime FILE or ORT_DYLIB_PATH"
+                )
+            })?,
+        };
+        let builder = ort::init_from(&file)
+            .map_err(|e| format!("{} is no ONNX Runtime library: {e}", file.display()))?;
+        // Its own log lines are free text; ours have a closed schema, so its are dropped.
+        let silent = Arc::new(|_: LogLevel, _: &str, _: &str, _: &str, _: &str| {});
+        let environment = builder
+            .with_name("safelight")
+            .with_telemetry(false)
+            .with_logger(silent)
+            .build()
+            .map_err(|e| format!("ONNX Runtime does not start: {e}"))?;
+        Ok(Self {
+            environment,
+            version: version(&file).unwrap_or_else(|| "unknown".to_owned()),
+        })
+    }
+
+    /// The library's version.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// Loads a model from its bytes, with one thread and no memory that outlives a run.
+    ///
+    /// # Errors
+    /// A sentence: not a model, or not of the shape that its entry promises.
+    pub fn model(&self, entry: &Entry, bytes: &[u8]) -> Result<OrtModel, String> {
+        let failed = |e: &dyn std::fmt::Display| format!("model {}: {e}", entry.name);
+        let session = self
+            .builder()
+            .map_err(|e| failed(&e))?
+            .commit_from_memory(bytes)
+            .map_err(|e| failed(&e))?;
+        if session.inputs().len() != 1 || session.outputs().len() <= entry.output {
+            return Err(failed(&format!(
+                "expected one input and at least {} outputs, found {} and {}",
+                entry.output + 1,
+                session.inputs().len(),
+                session.outputs().len()
+            )));
+        }
+        let output = session.outputs()[entry.output].name().to_owned();
+        Ok(OrtModel { session, output })
+    }
+
+    fn builder(&self) -> ort::Result<SessionBuilder> {
+        // One thread each, since many sessions with one thread give the best throughput, and no
+        // spinning, since that takes the processor from other sessions. The arena and the memory
+        // pattern keep tensors after the run, so they are off: contract E9.
+        let cpu = CPU::default().with_arena_allocator(false).build();
+        Ok(Session::builder(&self.environment)?
+            .with_intra_threads(1)?
+            .with_inter_threads(1)?
+            .with_intra_op_spinning(false)?
+            .with_memory_pattern(false)?
+            .with_execution_providers([cpu])?)
+    }
+}
+
+/// The library's version. `ort` checks it and keeps it to itself; on Linux it is also the name of
+/// the library's symbol version (`VERS_1.31.1`), among the strings near the start of the file.
+fn version(library: &Path) -> Option<String> {
+    let mut start = Vec::new();
+    File::open(library)
+        .ok()?
+        .take(1 << 20)
+        .read_to_end(&mut start)
+        .ok()?;
+    let at = start.windows(5).position(|window| window == b"VERS_")?;
+    let version = start[at + 5..].iter().map(|b| char::from(*b));
+    let version: String = version
+        .take_while(|c| c.is_ascii_digit() || *c == '.')
+        .collect();
+    Some(version).filter(|version| !version.is_empty())
+}
+
+/// The places in which the library is looked for, all relative to the program or the system's.
+fn find() -> Option<PathBuf> {
+    let program = std::env::current_exe().ok()?.canonicalize().ok()?;
+    let folder = program.parent()?;
+    let near =
+        ["", "../onnxruntime", "../lib", "../../onnxruntime"].map(|below| folder.join(below));
+    let system = [
+        "/usr/local/lib",
+        "/usr/lib",
+        "/usr/lib64",
+        "/opt/homebrew/lib",
+    ]
+    .map(PathBuf::from);
+    let mut places = near
+        .into_iter()
+        .chain(system)
+        .map(|folder| folder.join(LIBRARY));
+    places.find(|file| file.is_file())
+}
+
+/// A session of ONNX Runtime.
+pub struct OrtModel {
+    session: Session,
+    output: String,
+}
+
+impl Model for OrtModel {
+    fn run(&mut self, input: Array4<f32>) -> Result<ArrayD<f32>, Error> {
+        let tensor = TensorRef::from_array_view(input.view()).map_err(|_| Error::ModelFailed)?;
+        let outputs = self
+            .session
+            .run(ort::inputs![tensor])
+            .map_err(|_| Error::ModelFailed)?;
+        let output = outputs
+            .get(self.output.as_str())
+            .ok_or(Error::ModelFailed)?;
+        let array = output
+            .try_extract_array::<f32>()
+            .map_err(|_| Error::ModelFailed)?;
+        Ok(array.to_owned())
+    }
+}

@@ -1,0 +1,316 @@
+//! The only place where a picture's bytes may rest: an unnamed file on a memory file system,
+//! owned by a guard that overwrites and closes it.
+
+mod lease;
+mod ledger;
+pub mod storage;
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Read, Seek, SeekFrom, Write},
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+pub use lease::{Lease, MemoryBudget, Reservation};
+pub use ledger::{Ledger, Reason};
+
+use crate::{error::Error, observe::Metrics};
+
+/// A folder in which nameless files are made.
+#[derive(Debug, Clone)]
+pub struct Spool {
+    folder: PathBuf,
+    ledger: Arc<Ledger>,
+}
+
+impl Spool {
+    /// A spool in `folder` that holds at most `budget` bytes at once.
+    pub fn new(folder: PathBuf, budget: u64, metrics: Arc<Metrics>) -> Self {
+        Self {
+            folder,
+            ledger: Arc::new(Ledger::new(budget, metrics)),
+        }
+    }
+
+    /// Its books.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Opens an empty input. `expected` bytes (a Content-Length) are reserved at once, in the
+    /// budget and on the device; a body of unknown length reserves as it grows.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] where the budget is taken, [`Error::SpoolFull`] where the device is full,
+    /// [`Error::Internal`] where the folder cannot be used.
+    pub fn open(&self, expected: Option<u64>) -> Result<Ephemeral, Error> {
+        let reserved = expected.unwrap_or(0);
+        self.ledger.reserve(reserved)?;
+        let file = match unnamed_file(&self.folder) {
+            Ok(file) => file,
+            Err(e) => {
+                self.ledger.give_back(reserved);
+                return Err(storage_error(&e));
+            }
+        };
+        let input = Ephemeral {
+            file: Some(file),
+            size: 0,
+            reserved,
+            id: self.ledger.enter(),
+            on_drop: Reason::Disconnect,
+            ledger: self.ledger.clone(),
+        };
+        if reserved > 0 {
+            input.allocate(reserved)?;
+        }
+        Ok(input)
+    }
+}
+
+/// A file that never has a name: the kernel frees it however the process ends.
+///
+/// `O_EXCL` forbids to link it into a folder later. Where a file system has no `O_TMPFILE`, the
+/// file is made and unlinked at once; `storage::inspect` has found that out at the start, and
+/// `--ephemerality=strict` refuses it.
+#[cfg(target_os = "linux")]
+fn unnamed_file(folder: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let flags = libc::O_TMPFILE | libc::O_EXCL;
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .mode(0o600)
+        .custom_flags(flags)
+        .open(folder);
+    match file {
+        Err(e) if matches!(e.raw_os_error(), Some(libc::EOPNOTSUPP | libc::EISDIR)) => {
+            tempfile::tempfile_in(folder)
+        }
+        file => file,
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn unnamed_file(folder: &Path) -> io::Result<File> {
+    tempfile::tempfile_in(folder)
+}
+
+fn storage_error(e: &io::Error) -> Error {
+    match e.raw_os_error() {
+        Some(libc::ENOSPC | libc::EDQUOT) => Error::SpoolFull,
+        _ => Error::Internal,
+    }
+}
+
+/// One input. Its bytes are overwritten and its file closed by [`Ephemeral::close`] or on drop,
+/// whichever comes first.
+#[derive(Debug)]
+pub struct Ephemeral {
+    file: Option<File>,
+    size: u64,
+    reserved: u64,
+    id: u64,
+    /// What a drop without [`Ephemeral::close`] means at this time: while the upload is read, a
+    /// dropped future means that the client is gone.
+    on_drop: Reason,
+    ledger: Arc<Ledger>,
+}
+
+impl Ephemeral {
+    /// Adds bytes at the end.
+    ///
+    /// # Errors
+    /// As [`Spool::open`].
+    pub fn append(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        let size = self.size + bytes.len() as u64;
+        if size > self.reserved {
+            // Chunked bodies grow in steps, so that the books are not opened for each chunk.
+            let step = (size - self.reserved).next_multiple_of(256 << 10);
+            self.ledger.reserve(step)?;
+            self.reserved += step;
+        }
+        self.file()?
+            .write_all(bytes)
+            .map_err(|e| storage_error(&e))?;
+        self.size = size;
+        Ok(())
+    }
+
+    /// The upload is complete: what was reserved beyond its size is given back.
+    pub fn settle(&mut self) {
+        if let Some(file) = &self.file
+            && self.reserved > self.size
+            && file.set_len(self.size).is_ok()
+        {
+            self.ledger.give_back(self.reserved - self.size);
+            self.reserved = self.size;
+        }
+    }
+
+    /// Bytes written so far.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The file from its start, to look at headers.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] where the file cannot be read.
+    pub fn reader(&mut self) -> Result<&mut File, Error> {
+        let file = self.file()?;
+        file.seek(SeekFrom::Start(0))
+            .map_err(|e| storage_error(&e))?;
+        Ok(file)
+    }
+
+    /// All bytes, in memory that is wiped when it is freed.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] where the file cannot be read.
+    pub fn read_all(&mut self) -> Result<Vec<u8>, Error> {
+        let mut bytes = Vec::with_capacity(self.size as usize);
+        self.reader()?
+            .read_to_end(&mut bytes)
+            .map_err(|e| storage_error(&e))?;
+        Ok(bytes)
+    }
+
+    /// From now on a drop that nobody explains has this reason.
+    pub fn set_reason(&mut self, reason: Reason) {
+        self.on_drop = reason;
+    }
+
+    /// Overwrites and closes the file.
+    pub fn close(mut self, reason: Reason) {
+        self.end(reason);
+    }
+
+    fn file(&mut self) -> Result<&mut File, Error> {
+        self.file.as_mut().ok_or(Error::Internal)
+    }
+
+    fn allocate(&self, bytes: u64) -> Result<(), Error> {
+        #[cfg(target_os = "linux")]
+        if let Some(file) = &self.file {
+            use rustix::fs::{FallocateFlags, fallocate};
+            match fallocate(file, FallocateFlags::empty(), 0, bytes) {
+                // A file system without fallocate finds out while it is written.
+                Ok(()) | Err(rustix::io::Errno::OPNOTSUPP) => {}
+                Err(e) => return Err(storage_error(&io::Error::from(e))),
+            }
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = bytes;
+        Ok(())
+    }
+
+    fn end(&mut self, reason: Reason) {
+        let Some(file) = self.file.take() else { return };
+        // The kernel hands a freed page on without clearing it (init_on_free is off by default),
+        // so the bytes are overwritten first. A failure leaves nothing more to do than to close.
+        const ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+        let mut at = 0;
+        while at < self.size {
+            let len = ZEROS.len().min((self.size - at) as usize);
+            if file.write_all_at(&ZEROS[..len], at).is_err() {
+                break;
+            }
+            at += len as u64;
+        }
+        drop(file);
+        self.ledger.give_back(self.reserved);
+        self.ledger.cross_out(self.id, reason);
+    }
+}
+
+impl Drop for Ephemeral {
+    fn drop(&mut self) {
+        let reason = if std::thread::panicking() {
+            Reason::Panic
+        } else {
+            self.on_drop
+        };
+        self.end(reason);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spool(budget: u64) -> (Spool, Arc<Metrics>) {
+        let metrics = Arc::new(Metrics::new("test"));
+        (
+            Spool::new("/dev/shm".into(), budget, metrics.clone()),
+            metrics,
+        )
+    }
+
+    #[test]
+    fn an_input_is_counted_read_back_and_gone() {
+        let (spool, metrics) = spool(1 << 20);
+        let mut input = spool.open(Some(5)).unwrap();
+        input.append(b"hello").unwrap();
+        assert_eq!((spool.ledger().live(), metrics.inputs_live.get()), (1, 1));
+        assert_eq!(input.read_all().unwrap(), b"hello");
+        input.close(Reason::Decoded);
+        assert_eq!((spool.ledger().live(), metrics.inputs_live.get()), (0, 0));
+        assert_eq!(
+            metrics.inputs_deleted.with_label_values(&["decoded"]).get(),
+            1
+        );
+        assert_eq!(metrics.spool_bytes.get(), 0);
+    }
+
+    #[test]
+    fn bytes_are_overwritten_before_the_file_is_closed() {
+        let (spool, _) = spool(1 << 20);
+        let mut input = spool.open(None).unwrap();
+        input.append(&[7; 100_000]).unwrap();
+        let second = input.file().unwrap().try_clone().unwrap();
+        input.close(Reason::Decoded);
+        let mut left = vec![1; 100_000];
+        second.read_exact_at(&mut left, 0).unwrap();
+        assert!(left.iter().all(|b| *b == 0));
+    }
+
+    #[test]
+    fn the_budget_is_shared_and_given_back() {
+        let (spool, _) = spool(1 << 20);
+        let first = spool.open(Some(900 << 10)).unwrap();
+        assert!(matches!(
+            spool.open(Some(200 << 10)),
+            Err(Error::Busy { .. })
+        ));
+        let mut grows = spool.open(None).unwrap();
+        assert!(matches!(
+            grows.append(&[0; 200 << 10]),
+            Err(Error::Busy { .. })
+        ));
+        drop(first);
+        grows.append(&[0; 200 << 10]).unwrap();
+    }
+
+    #[test]
+    fn a_panic_is_the_reason_of_what_it_drops() {
+        let (spool, metrics) = spool(1 << 20);
+        let input = spool.open(None).unwrap();
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
+            let _input = input;
+            panic!("on purpose");
+        }));
+        assert!(outcome.is_err());
+        assert_eq!(
+            metrics.inputs_deleted.with_label_values(&["panic"]).get(),
+            1
+        );
+    }
+}

@@ -1,0 +1,479 @@
+//! `Error`: everything that can go wrong with a request or a job, each with a stable `code()`.
+//!
+//! The text of an error holds limits, figures and setting names that are ours; never a file name,
+//! a field value or a parser's message that came with the picture. HTTP statuses are decided in
+//! `http/error.rs`; exit codes in `cli/`.
+
+use std::{borrow::Cow, fmt, time::Duration};
+
+/// What went wrong. The documentation of a variant says whose fault it is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Error {
+    /// The request is not built as its content type promises.
+    MalformedRequest(&'static str),
+    /// An option that this route does not have. The name that was sent is not repeated.
+    UnknownOption {
+        /// Every option of the route, comma-separated.
+        known: String,
+        /// The known name nearest to the one that was sent, if any is near.
+        nearest: Option<&'static str>,
+    },
+    /// An option whose value cannot be used.
+    BadValue {
+        /// The option's name, ours.
+        option: &'static str,
+        /// What it takes.
+        expects: Cow<'static, str>,
+    },
+    /// An error of one operation in a pipeline, with its place.
+    InStep {
+        /// Place of the operation in the list, counted from 1.
+        step: usize,
+        /// What was wrong with it.
+        error: Box<Error>,
+    },
+    /// No picture in the request.
+    MissingPicture,
+    /// More form fields than allowed.
+    TooManyFields {
+        /// The limit.
+        limit: usize,
+    },
+    /// A text field longer than allowed.
+    FieldTooLong {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// No such route.
+    NotFound,
+    /// The route exists, the method does not.
+    MethodNotAllowed {
+        /// The methods that do, as in an `Allow` header.
+        allow: &'static str,
+    },
+    /// The body came too slowly.
+    UploadTooSlow {
+        /// The deadline that passed.
+        limit: Duration,
+        /// The setting that changes it.
+        setting: &'static str,
+    },
+    /// More bytes than allowed.
+    BodyTooLarge {
+        /// The limit in bytes.
+        limit: u64,
+        /// The size, where it is known.
+        actual: Option<u64>,
+        /// The setting that changes the limit.
+        setting: &'static str,
+    },
+    /// Not a picture of a format that this build knows.
+    UnknownFormat {
+        /// The formats that are enabled, comma-separated.
+        enabled: String,
+    },
+    /// A picture of a known format that is switched off.
+    FormatDisabled {
+        /// The format.
+        format: &'static str,
+        /// The formats that are enabled, comma-separated.
+        enabled: String,
+    },
+    /// The picture is broken or truncated.
+    BrokenPicture,
+    /// More pixels than allowed.
+    TooManyPixels {
+        /// The limit in pixels.
+        limit: u64,
+        /// The picture's pixels.
+        actual: u64,
+    },
+    /// A side longer than allowed.
+    SideTooLong {
+        /// The limit in pixels.
+        limit: u32,
+        /// The longer side of the picture.
+        actual: u32,
+    },
+    /// A picture built to cost far more than its size.
+    Bomb {
+        /// What there is too much of.
+        what: &'static str,
+        /// The limit.
+        limit: u64,
+        /// The figure at which reading stopped.
+        actual: u64,
+    },
+    /// The job needs more memory than the whole budget.
+    JobTooLarge {
+        /// The budget in bytes.
+        limit: u64,
+        /// The job's estimated peak in bytes.
+        actual: u64,
+    },
+    /// The region of interest lies outside the picture.
+    RoiOutside {
+        /// Width of the picture.
+        width: u32,
+        /// Height of the picture.
+        height: u32,
+    },
+    /// Nothing to cut out, and the client asked to be told.
+    NothingFound,
+    /// A model that is known, but not installed here.
+    ModelMissing {
+        /// The model's name, from our catalogue.
+        model: String,
+    },
+    /// A restoration step that needs a model which is not installed here.
+    StepMissing {
+        /// The step's name, ours.
+        step: &'static str,
+        /// The steps that can run, comma-separated.
+        available: String,
+    },
+    /// Every place, permit or byte of some bounded resource is taken.
+    Busy {
+        /// Which one.
+        what: Resource,
+        /// When it is worth trying again.
+        retry_after: Duration,
+    },
+    /// The service is about to stop.
+    ShuttingDown,
+    /// The spool has no room left on the device.
+    SpoolFull,
+    /// The work took longer than allowed.
+    DeadlinePassed {
+        /// The limit.
+        limit: Duration,
+        /// The setting that changes it.
+        setting: &'static str,
+    },
+    /// The client is gone; nobody reads the answer.
+    Cancelled,
+    /// Refused on purpose.
+    RefusedByDesign(&'static str),
+    /// A model could not be run.
+    ModelFailed,
+    /// A fault of ours.
+    Internal,
+}
+
+/// The bounded resources whose lack is answered with "busy".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resource {
+    /// `--upload-permits`: uploads in progress.
+    UploadPermits,
+    /// `--spool-budget`: bytes of uploads held at once.
+    SpoolBudget,
+    /// `--queue`: complete uploads that wait for a worker.
+    Queue,
+    /// `--queue-wait`: the time a complete upload may wait.
+    QueueWait,
+}
+
+impl Resource {
+    /// The label in `safelight_rejections_total{reason}`.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::UploadPermits => "upload_permits",
+            Self::SpoolBudget => "spool_budget",
+            Self::Queue => "queue_full",
+            Self::QueueWait => "queue_wait",
+        }
+    }
+
+    /// The setting that changes its size.
+    pub fn setting(self) -> &'static str {
+        match self {
+            Self::UploadPermits => "--upload-permits",
+            Self::SpoolBudget => "--spool-budget",
+            Self::Queue => "--queue",
+            Self::QueueWait => "--queue-wait",
+        }
+    }
+}
+
+/// Every code that [`Error::code`] can return with a sentence of what it means: the closed list
+/// that the OpenAPI document publishes.
+pub const CODES: &[(&str, &str)] = &[
+    (
+        "malformed_request",
+        "The body is not what its content type promises.",
+    ),
+    ("unknown_option", "An option that this route does not have."),
+    ("bad_value", "An option's value cannot be used."),
+    ("missing_picture", "The request holds no picture."),
+    ("too_many_fields", "More form fields than allowed."),
+    ("field_too_long", "A text field is longer than allowed."),
+    ("not_found", "No such route."),
+    ("method_not_allowed", "The route does not take this method."),
+    ("upload_too_slow", "The upload stalled or took too long."),
+    ("body_too_large", "More bytes than allowed."),
+    ("unknown_format", "Not a picture of a known format."),
+    (
+        "format_disabled",
+        "A picture of a format that is switched off.",
+    ),
+    ("broken_picture", "The picture is broken or truncated."),
+    (
+        "too_many_pixels",
+        "The picture has more pixels than allowed.",
+    ),
+    (
+        "side_too_long",
+        "A side of the picture is longer than allowed.",
+    ),
+    (
+        "bomb",
+        "The picture is built to cost far more than its size.",
+    ),
+    (
+        "job_too_large",
+        "The job needs more memory than the whole budget.",
+    ),
+    (
+        "roi_outside",
+        "The region of interest lies outside the picture.",
+    ),
+    (
+        "nothing_found",
+        "There is nothing to cut out, and `on_empty=error` was asked for.",
+    ),
+    ("model_missing", "The model is known, but not installed."),
+    ("step_missing", "A restoration step is not available here."),
+    ("busy", "A bounded resource is fully taken; try again."),
+    (
+        "shutting_down",
+        "The service is about to stop; try again elsewhere.",
+    ),
+    ("spool_full", "The spool has no room left; try again."),
+    ("deadline_passed", "The work took longer than allowed."),
+    ("cancelled", "The client is gone."),
+    (
+        "refused_by_design",
+        "This service does not do that on purpose.",
+    ),
+    ("model_failed", "A model could not be run."),
+    ("internal", "A fault of the service."),
+];
+
+impl Error {
+    /// The stable, machine-readable name of the error; one of [`CODES`].
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::MalformedRequest(_) => "malformed_request",
+            Self::UnknownOption { .. } => "unknown_option",
+            Self::BadValue { .. } => "bad_value",
+            Self::InStep { error, .. } => error.code(),
+            Self::MissingPicture => "missing_picture",
+            Self::TooManyFields { .. } => "too_many_fields",
+            Self::FieldTooLong { .. } => "field_too_long",
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed { .. } => "method_not_allowed",
+            Self::UploadTooSlow { .. } => "upload_too_slow",
+            Self::BodyTooLarge { .. } => "body_too_large",
+            Self::UnknownFormat { .. } => "unknown_format",
+            Self::FormatDisabled { .. } => "format_disabled",
+            Self::BrokenPicture => "broken_picture",
+            Self::TooManyPixels { .. } => "too_many_pixels",
+            Self::SideTooLong { .. } => "side_too_long",
+            Self::Bomb { .. } => "bomb",
+            Self::JobTooLarge { .. } => "job_too_large",
+            Self::RoiOutside { .. } => "roi_outside",
+            Self::NothingFound => "nothing_found",
+            Self::ModelMissing { .. } => "model_missing",
+            Self::StepMissing { .. } => "step_missing",
+            Self::Busy { .. } => "busy",
+            Self::ShuttingDown => "shutting_down",
+            Self::SpoolFull => "spool_full",
+            Self::DeadlinePassed { .. } => "deadline_passed",
+            Self::Cancelled => "cancelled",
+            Self::RefusedByDesign(_) => "refused_by_design",
+            Self::ModelFailed => "model_failed",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// The sentence of the error's code, the same for every error with that code.
+    pub fn title(&self) -> &'static str {
+        let code = self.code();
+        CODES
+            .iter()
+            .find(|(known, _)| *known == code)
+            .map_or("", |(_, title)| title)
+    }
+
+    /// A value that an option cannot take.
+    pub fn bad_value(option: &'static str, expects: impl Into<Cow<'static, str>>) -> Self {
+        Self::BadValue {
+            option,
+            expects: expects.into(),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MalformedRequest(why) => f.write_str(why),
+            Self::UnknownOption { known, nearest } => {
+                write!(
+                    f,
+                    "The request names an option that this route does not have."
+                )?;
+                if let Some(name) = nearest {
+                    write!(f, " Did you mean `{name}`?")?;
+                }
+                write!(f, " The options are: {known}.")
+            }
+            Self::BadValue { option, expects } => write!(f, "`{option}` takes {expects}."),
+            Self::InStep { step, error } => write!(f, "Operation {step}: {error}"),
+            Self::MissingPicture => f.write_str(
+                "Send the picture as multipart field `file` (also `image`, `image_file`), or as \
+                 the body with an `image/*` content type.",
+            ),
+            Self::TooManyFields { limit } => {
+                write!(f, "The form has more than {limit} fields.")
+            }
+            Self::FieldTooLong { limit } => {
+                write!(f, "A text field of the form is longer than {limit} bytes.")
+            }
+            Self::NotFound => f.write_str("There is no such route; /openapi.json lists them."),
+            Self::MethodNotAllowed { allow } => write!(f, "This route takes {allow}."),
+            Self::UploadTooSlow { limit, setting } => {
+                write!(
+                    f,
+                    "The upload passed its limit of {limit:?} (setting {setting})."
+                )
+            }
+            Self::BodyTooLarge {
+                limit,
+                actual,
+                setting,
+            } => {
+                write!(f, "The limit is {limit} bytes (setting {setting})")?;
+                match actual {
+                    Some(actual) => write!(f, "; this was {actual}."),
+                    None => write!(f, "; this was more."),
+                }
+            }
+            Self::UnknownFormat { enabled } => {
+                write!(
+                    f,
+                    "The bytes are not a picture that this service reads; it takes {enabled}."
+                )
+            }
+            Self::FormatDisabled { format, enabled } => {
+                write!(
+                    f,
+                    "{format} is not among the enabled formats {enabled} (setting --formats)."
+                )
+            }
+            Self::BrokenPicture => {
+                f.write_str("The picture is broken or truncated and cannot be decoded.")
+            }
+            Self::TooManyPixels { limit, actual } => write!(
+                f,
+                "The picture has {:.1} megapixels; the limit is {:.1} (setting --max-megapixels).",
+                *actual as f64 / 1e6,
+                *limit as f64 / 1e6
+            ),
+            Self::SideTooLong { limit, actual } => write!(
+                f,
+                "The longer side has {actual} pixels; the limit is {limit} (setting --max-side)."
+            ),
+            Self::Bomb {
+                what,
+                limit,
+                actual,
+            } => {
+                write!(
+                    f,
+                    "The picture has too many {what}: {actual} where {limit} are allowed."
+                )
+            }
+            Self::JobTooLarge { limit, actual } => write!(
+                f,
+                "This job needs about {} MiB of memory; the whole budget is {} MiB \
+                 (setting --memory-budget).",
+                actual.div_ceil(1 << 20),
+                limit >> 20
+            ),
+            Self::RoiOutside { width, height } => {
+                write!(
+                    f,
+                    "`roi` does not lie inside the picture of {width} x {height} pixels."
+                )
+            }
+            Self::NothingFound => {
+                f.write_str("No foreground was found in the picture, and `on_empty` is `error`.")
+            }
+            Self::ModelMissing { model } => write!(
+                f,
+                "The model {model} is not installed; the operator can install it with \
+                 `safelight models pull {model}`."
+            ),
+            Self::StepMissing { step, available } => write!(
+                f,
+                "The step {step} needs a model that is not installed. Available: {available}."
+            ),
+            Self::Busy { what, .. } => {
+                let what = match what {
+                    Resource::UploadPermits => "Too many uploads are in progress",
+                    Resource::SpoolBudget => "The uploads in progress fill the spool budget",
+                    Resource::Queue => "Too many pictures are waiting",
+                    Resource::QueueWait => "No worker became free in time",
+                };
+                write!(f, "{what}; try again later.")
+            }
+            Self::ShuttingDown => f.write_str("The service is about to stop; try again."),
+            Self::SpoolFull => f.write_str("The spool has no room left; try again later."),
+            Self::DeadlinePassed { limit, setting } => {
+                write!(
+                    f,
+                    "The work took longer than its limit of {limit:?} (setting {setting})."
+                )
+            }
+            Self::Cancelled => f.write_str("The client went away."),
+            Self::RefusedByDesign(why) => f.write_str(why),
+            // A cause could quote the picture or the machine: these two say nothing more.
+            Self::ModelFailed | Self::Internal => f.write_str("The service failed; try again."),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_has_a_title() {
+        for error in [Error::Internal, Error::MissingPicture, Error::NothingFound] {
+            assert!(!error.title().is_empty());
+        }
+        let step = Error::InStep {
+            step: 2,
+            error: Box::new(Error::NothingFound),
+        };
+        assert_eq!(
+            (step.code(), &step.to_string()[..12]),
+            ("nothing_found", "Operation 2:")
+        );
+    }
+
+    #[test]
+    fn figures_and_settings_are_in_the_text() {
+        let text = Error::TooManyPixels {
+            limit: 50_000_000,
+            actual: 61_440_000,
+        }
+        .to_string();
+        assert!(
+            text.contains("61.4") && text.contains("50.0") && text.contains("--max-megapixels")
+        );
+    }
+}

@@ -1,0 +1,5 @@
+//! What the process does to itself before it touches a picture: memory is wiped when it is freed,
+//! nothing can be dumped, nobody of the same user can look in.
+
+pub mod alloc;
+pub mod process;

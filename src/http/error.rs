@@ -1,0 +1,95 @@
+//! `Error` to an HTTP answer: status, headers, and a body of RFC 9457 (problem details).
+
+use actix_web::{
+    HttpResponse, HttpResponseBuilder,
+    http::{StatusCode, header},
+};
+use serde::Serialize;
+
+use crate::error::Error;
+
+/// The body of every error.
+#[derive(Debug, Serialize)]
+pub struct Problem {
+    /// A URI that names the kind of error.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The sentence of the code.
+    pub title: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+    /// The code, of a closed list.
+    pub code: &'static str,
+    /// What was wrong this time: the limit, the figure, the setting.
+    pub detail: String,
+    /// The request's id, as a URI.
+    pub instance: String,
+}
+
+/// The status of an error. There is no catch-all arm: a new error does not compile until it has
+/// one.
+pub fn status(error: &Error) -> StatusCode {
+    match error {
+        Error::MalformedRequest(_)
+        | Error::UnknownOption { .. }
+        | Error::BadValue { .. }
+        | Error::MissingPicture
+        | Error::TooManyFields { .. }
+        | Error::FieldTooLong { .. } => StatusCode::BAD_REQUEST,
+        Error::InStep { error, .. } => status(error),
+        Error::NotFound => StatusCode::NOT_FOUND,
+        Error::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
+        Error::UploadTooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
+        Error::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        Error::UnknownFormat { .. } | Error::FormatDisabled { .. } => {
+            StatusCode::UNSUPPORTED_MEDIA_TYPE
+        }
+        Error::BrokenPicture
+        | Error::TooManyPixels { .. }
+        | Error::SideTooLong { .. }
+        | Error::Bomb { .. }
+        | Error::JobTooLarge { .. }
+        | Error::RoiOutside { .. }
+        | Error::NothingFound
+        | Error::ModelMissing { .. }
+        | Error::StepMissing { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        Error::Busy { .. } | Error::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
+        Error::SpoolFull => StatusCode::INSUFFICIENT_STORAGE,
+        Error::DeadlinePassed { .. } => StatusCode::GATEWAY_TIMEOUT,
+        // Nobody reads it; nginx's number for it shows in no metric but our own outcome does.
+        Error::Cancelled => StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST),
+        Error::RefusedByDesign(_) => StatusCode::NOT_IMPLEMENTED,
+        Error::ModelFailed | Error::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// The answer to a request that failed.
+pub fn problem(error: &Error, request_id: &str) -> HttpResponse {
+    let status = status(error);
+    let mut response = HttpResponseBuilder::new(status);
+    response.insert_header(("X-Request-Id", request_id));
+    match error {
+        Error::Busy { retry_after, .. } => {
+            response.insert_header((header::RETRY_AFTER, retry_after.as_secs().max(1)));
+        }
+        // A few seconds are what a restart or an emptied spool take.
+        Error::ShuttingDown | Error::SpoolFull => {
+            response.insert_header((header::RETRY_AFTER, 5));
+        }
+        Error::MethodNotAllowed { allow } => {
+            response.insert_header((header::ALLOW, *allow));
+        }
+        _ => {}
+    }
+    let body = Problem {
+        kind: format!("urn:safelight:error:{}", error.code()),
+        title: error.title(),
+        status: status.as_u16(),
+        code: error.code(),
+        detail: error.to_string(),
+        instance: format!("urn:uuid:{request_id}"),
+    };
+    // Only text and a number: there is nothing in it that JSON cannot hold.
+    let body = serde_json::to_string(&body).unwrap_or_default();
+    response.content_type("application/problem+json").body(body)
+}

@@ -1,0 +1,80 @@
+//! Admission, before a byte of the body is read: is the service open, is there a permit.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use actix_web::{HttpRequest, http::header};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::error::{Error, Resource};
+
+/// The upload permits and the switch that closes the door.
+#[derive(Debug)]
+pub struct Gate {
+    permits: Arc<Semaphore>,
+    stopping: AtomicBool,
+    max_body: u64,
+}
+
+impl Gate {
+    /// A gate for so many uploads at once, with bodies of at most `max_body` bytes.
+    pub fn new(permits: usize, max_body: u64) -> Self {
+        Self {
+            permits: Arc::new(Semaphore::new(permits)),
+            stopping: false.into(),
+            max_body,
+        }
+    }
+
+    /// Lets an upload begin. The permit ends with the upload, so that a slow client holds nothing
+    /// that a complete upload needs.
+    ///
+    /// # Errors
+    /// [`Error::ShuttingDown`], [`Error::BodyTooLarge`] by its Content-Length, [`Error::Busy`].
+    pub fn admit(&self, request: &HttpRequest) -> Result<OwnedSemaphorePermit, Error> {
+        if self.is_stopping() {
+            return Err(Error::ShuttingDown);
+        }
+        if let Some(actual) = content_length(request).filter(|length| *length > self.max_body) {
+            let limit = self.max_body;
+            return Err(Error::BodyTooLarge {
+                limit,
+                actual: Some(actual),
+                setting: "--max-upload",
+            });
+        }
+        self.permits
+            .clone()
+            .try_acquire_owned()
+            .map_err(|_| Error::Busy {
+                what: Resource::UploadPermits,
+                retry_after: Duration::from_secs(2),
+            })
+    }
+
+    /// No new work from now on.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether [`Gate::stop`] was called.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+}
+
+/// The declared length of a body, where it is declared.
+pub fn content_length(request: &HttpRequest) -> Option<u64> {
+    request
+        .headers()
+        .get(header::CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()
+}

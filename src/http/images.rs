@@ -1,0 +1,230 @@
+//! The routes that take a picture: receive, prepare, queue, answer.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header,
+    web::{self, Data, Payload},
+};
+use tokio::{sync::oneshot, time::timeout};
+use uuid::Uuid;
+
+use super::{
+    AppState,
+    body::Guarded,
+    error::{problem, status},
+    upload::{self, Upload},
+};
+use crate::{
+    ephemeral::{Lease, Reason},
+    error::Error,
+    job::{self, Accept, Answer, Answered, Input, Job},
+    observe::Request,
+    ops::{Kind, Plan},
+};
+
+/// Query parameters at most; as many as form fields.
+const MAX_PAIRS: usize = 32;
+
+/// Answers a request for one operation.
+pub async fn operate(
+    kind: Kind,
+    http: HttpRequest,
+    payload: Payload,
+    state: Data<AppState>,
+) -> HttpResponse {
+    let mut request = state.begin(kind.name());
+    match process(kind, &http, payload, &state, &mut request).await {
+        Ok((answer, lease)) => picture(answer, lease, request),
+        Err(error) => failed(&error, request),
+    }
+}
+
+async fn process(
+    kind: Kind,
+    http: &HttpRequest,
+    payload: Payload,
+    state: &Data<AppState>,
+    request: &mut Request,
+) -> Result<(Answer, Lease), Error> {
+    // A wrong query is refused before the body is read.
+    let query = query_pairs(http)?;
+    Plan::single(kind, pairs(&query))?.check(&state.engine)?;
+    let mut upload = receive(http, payload, kind, state, request).await?;
+    let all = query
+        .iter()
+        .chain(&upload.options)
+        .map(|(n, v)| (n.as_str(), v.as_str()));
+    let plan = Plan::single(kind, all).and_then(|plan| plan.check(&state.engine).map(|()| plan));
+    let plan = plan.inspect_err(|error| upload.set_reason(error.into()))?;
+    let job = prepare(upload, plan, state).await?;
+    request.picture = Some(job.picture());
+    let accept = http
+        .headers()
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok());
+    let settings = &state.settings;
+    let job = job.accepting(Accept::parse(accept.unwrap_or_default()));
+    let job = match kind.is_long() {
+        true => job.within(settings.long_timeout, "--long-timeout"),
+        false => job.within(settings.timeout, "--timeout"),
+    };
+    let (result, stages) = queued(job, state).await?;
+    request.stages.extend(&stages);
+    let (answer, lease) = result?;
+    request.model = answer.model.as_ref().map(|(name, _)| name.clone());
+    Ok((answer, lease))
+}
+
+/// Admits and receives a body.
+async fn receive(
+    http: &HttpRequest,
+    payload: Payload,
+    kind: Kind,
+    state: &AppState,
+    request: &mut Request,
+) -> Result<Upload, Error> {
+    let permit = state.gate.admit(http)?;
+    let start = std::time::Instant::now();
+    let received =
+        upload::receive(http, payload, kind.files(), &state.settings, &state.spool).await;
+    drop(permit);
+    request.stages.add("upload", start.elapsed());
+    let upload = received?;
+    request.bytes_in = upload.size();
+    Ok(upload)
+}
+
+/// Reads the headers on a thread that may wait for memory, not on one that serves connections.
+async fn prepare(upload: Upload, plan: Plan, state: &Data<AppState>) -> Result<Job, Error> {
+    let state = state.clone();
+    let prepared = web::block(move || {
+        let Upload { picture, files, .. } = upload;
+        let ground = files
+            .into_iter()
+            .map(|(_, file)| Input::Spooled(file))
+            .next();
+        let limits = state.settings.engine.limits();
+        Job::prepare(
+            Input::Spooled(picture),
+            ground,
+            plan,
+            &limits,
+            state.budget.total(),
+            &state.engine,
+        )
+    });
+    prepared.await.map_err(|_| Error::Internal)?
+}
+
+/// Waits for the job's answer. Dropping this future takes the job out of the queue, or tells it
+/// to stop at its next checkpoint.
+async fn queued(job: Job, state: &AppState) -> Result<Answered, Error> {
+    let (deliver, mut answered) = oneshot::channel();
+    let ticket = state.workers.submit(job, move |answer| {
+        // Where the receiver is gone nobody waits, and the answer is dropped here.
+        let _ = deliver.send(answer);
+    })?;
+    let answer = match timeout(state.settings.queue_wait, &mut answered).await {
+        Ok(answer) => answer,
+        Err(_) => {
+            ticket.expire()?;
+            answered.await
+        }
+    };
+    answer.map_err(|_| Error::Internal)
+}
+
+/// The picture as body, with its guards.
+fn picture(answer: Answer, lease: Lease, request: Request) -> HttpResponse {
+    let mut response = HttpResponse::Ok();
+    response
+        .insert_header((header::CONTENT_TYPE, answer.mime))
+        .insert_header(("X-Request-Id", request.id.as_str()))
+        .insert_header(("Server-Timing", request.stages.server_timing()))
+        .insert_header(("X-Image-Width", answer.width))
+        .insert_header(("X-Image-Height", answer.height));
+    if let Some((model, license)) = &answer.model {
+        response.insert_header(("X-Model", model.as_str()));
+        response.insert_header(("X-Model-License", license.as_str()));
+    }
+    if let Some(confidence) = answer.confidence {
+        response.insert_header(("X-Mask-Confidence", format!("{confidence:.3}")));
+    }
+    response.body(Guarded::new(answer.bytes, lease, request))
+}
+
+fn failed(error: &Error, mut request: Request) -> HttpResponse {
+    request.failed(error, status(error).as_u16());
+    problem(error, &request.id)
+}
+
+/// `POST /v1/inspect`: what the header of a picture says.
+pub async fn inspect(http: HttpRequest, payload: Payload, state: Data<AppState>) -> HttpResponse {
+    let mut request = state.begin("inspect");
+    match inspected(&http, payload, &state, &mut request).await {
+        Ok(facts) => {
+            let mut response = HttpResponse::Ok();
+            response.insert_header(("X-Request-Id", request.id.as_str()));
+            response.insert_header(("Server-Timing", request.stages.server_timing()));
+            request.succeeded();
+            response.json(facts)
+        }
+        Err(error) => failed(&error, request),
+    }
+}
+
+async fn inspected(
+    http: &HttpRequest,
+    payload: Payload,
+    state: &Data<AppState>,
+    request: &mut Request,
+) -> Result<serde_json::Value, Error> {
+    if !query_pairs(http)?.is_empty() {
+        return Err(no_options());
+    }
+    let permit = state.gate.admit(http)?;
+    let received = upload::receive(http, payload, &[], &state.settings, &state.spool).await;
+    drop(permit);
+    let mut upload = received?;
+    request.bytes_in = upload.size();
+    if !upload.options.is_empty() {
+        upload.set_reason(Reason::Error);
+        return Err(no_options());
+    }
+    let limits = state.settings.engine.limits();
+    let read = web::block(move || job::inspect(Input::Spooled(upload.picture), &limits));
+    let (picture, facts) = read.await.map_err(|_| Error::Internal)??;
+    request.picture = Some(picture);
+    Ok(facts)
+}
+
+fn no_options() -> Error {
+    Error::UnknownOption {
+        known: "none".to_owned(),
+        nearest: None,
+    }
+}
+
+fn query_pairs(http: &HttpRequest) -> Result<Vec<(String, String)>, Error> {
+    let pairs = web::Query::<Vec<(String, String)>>::from_query(http.query_string())
+        .map_err(|_| Error::MalformedRequest("The query is not well-formed."))?
+        .into_inner();
+    if pairs.len() > MAX_PAIRS {
+        return Err(Error::TooManyFields { limit: MAX_PAIRS });
+    }
+    Ok(pairs)
+}
+
+fn pairs(pairs: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
+    pairs
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+}
+
+impl AppState {
+    /// The guard of a request that begins now, with a random id.
+    pub fn begin(&self, operation: &'static str) -> Request {
+        let id = Uuid::new_v4().to_string();
+        Request::begin(id, operation, self.metrics.clone(), self.log)
+    }
+}

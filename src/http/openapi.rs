@@ -1,0 +1,332 @@
+//! The OpenAPI 3.1 document, made from the specifications of the options, the list of error codes
+//! and the table of routes - so that it cannot say anything else than the program does.
+
+use std::sync::OnceLock;
+
+use serde_json::{Value, json};
+use utoipa::openapi::{
+    ComponentsBuilder, Content, HttpMethod, InfoBuilder, LicenseBuilder, ObjectBuilder, OpenApi,
+    OpenApiBuilder, PathItem, Paths, Ref, RefOr, Required, ResponseBuilder, Schema,
+    path::{OperationBuilder, ParameterBuilder, ParameterIn},
+    request_body::RequestBodyBuilder,
+    schema::{KnownFormat, SchemaFormat, SchemaType, Type},
+};
+
+use super::routes::{ROUTES, Route, Takes};
+use crate::{
+    error::CODES,
+    ops::{
+        Kind,
+        options::{self, Options, Output, Spec},
+    },
+};
+
+/// The document as JSON.
+pub fn text() -> &'static str {
+    static TEXT: OnceLock<String> = OnceLock::new();
+    TEXT.get_or_init(|| document().to_pretty_json().unwrap_or_default())
+}
+
+fn document() -> OpenApi {
+    let mut paths = Paths::new();
+    for route in ROUTES {
+        let method = if route.method == "POST" {
+            HttpMethod::Post
+        } else {
+            HttpMethod::Get
+        };
+        paths.paths.insert(
+            route.path.to_owned(),
+            PathItem::new(method, operation(route)),
+        );
+    }
+    OpenApiBuilder::new()
+        .info(
+            InfoBuilder::new()
+                .title("Safelight")
+                .version(env!("CARGO_PKG_VERSION"))
+                .description(Some(
+                    "An ephemeral image service. A picture is held in nameless memory until it \
+                     is decoded, worked on, answered, and gone; nothing is stored.",
+                ))
+                .license(Some(
+                    LicenseBuilder::new()
+                        .name("Apache-2.0")
+                        .identifier(Some("Apache-2.0"))
+                        .build(),
+                ))
+                .build(),
+        )
+        .paths(paths)
+        .components(Some(
+            ComponentsBuilder::new()
+                .schema("Problem", problem_schema())
+                .schema("Header", header_schema())
+                .build(),
+        ))
+        .build()
+}
+
+fn operation(route: &Route) -> OperationBuilder {
+    let id = route.path.trim_matches('/').replace(['/', '-', '.'], "_");
+    let mut operation = OperationBuilder::new()
+        .operation_id(Some(if id.is_empty() { "page".to_owned() } else { id }))
+        .summary(Some(route.about));
+    match route.takes {
+        Takes::Nothing => {
+            let ok = ResponseBuilder::new().description("The answer.");
+            operation.response(
+                "200",
+                ok.content(route.answers, Content::new::<RefOr<Schema>>(None)),
+            )
+        }
+        Takes::Picture => {
+            let schema = Ref::from_schema_name("Header");
+            let ok = ResponseBuilder::new().description("What the header says.");
+            operation = operation.request_body(Some(body(&[], &[]))).response(
+                "200",
+                ok.content("application/json", Content::new(Some(schema))),
+            );
+            errors(operation)
+        }
+        Takes::Operation(kind) => {
+            let specs: Vec<&Spec> = kind.specs().iter().chain(Output::SPECS).collect();
+            for spec in &specs {
+                operation = operation.parameter(
+                    ParameterBuilder::new()
+                        .name(spec.name)
+                        .parameter_in(ParameterIn::Query)
+                        .required(Required::False)
+                        .description(Some(spec.doc.trim()))
+                        .schema(Some(schema(spec))),
+                );
+            }
+            operation = operation.request_body(Some(body(&specs, kind.files())));
+            let mut ok = ResponseBuilder::new().description("The picture.");
+            for mime in ["image/png", "image/webp", "image/jpeg"] {
+                ok = ok.content(mime, Content::new(Some(binary("The picture."))));
+            }
+            if kind == Kind::RemoveBackground {
+                let zip = Content::new(Some(binary("`color.*` and `alpha.png`.")));
+                ok = ok.content("application/zip", zip);
+            }
+            errors(operation.response("200", ok))
+        }
+    }
+}
+
+/// A picture with options: as a form, or raw.
+fn body(specs: &[&Spec], files: &[(&str, &str)]) -> utoipa::openapi::request_body::RequestBody {
+    let mut form = ObjectBuilder::new()
+        .property(
+            "file",
+            binary("The picture; also accepted as `image` or `image_file`."),
+        )
+        .required("file");
+    for (name, about) in files {
+        form = form.property(*name, binary(about));
+    }
+    for spec in specs {
+        form = form.property(spec.name, schema(spec));
+    }
+    let mut body = RequestBodyBuilder::new()
+        .required(Some(Required::True))
+        .content(
+            "multipart/form-data",
+            Content::new(Some(Schema::from(form.build()))),
+        );
+    for mime in [
+        "image/jpeg",
+        "image/png",
+        "image/webp",
+        "application/octet-stream",
+    ] {
+        body = body.content(mime, Content::new(Some(binary("The picture."))));
+    }
+    body.build()
+}
+
+/// Every error has the same body; which statuses there are follows from the closed list of codes.
+fn errors(mut operation: OperationBuilder) -> OperationBuilder {
+    const STATUSES: &[(&str, &str)] = &[
+        ("400", "The request is wrong."),
+        ("408", "The upload was too slow."),
+        ("413", "The body is too large."),
+        ("415", "The format is unknown or disabled."),
+        ("422", "The picture cannot be worked on."),
+        ("500", "The service failed."),
+        ("503", "The service is full or stopping; see Retry-After."),
+        ("504", "The work took too long."),
+        ("507", "The spool is full; see Retry-After."),
+    ];
+    for (status, about) in STATUSES {
+        let content = Content::new(Some(Ref::from_schema_name("Problem")));
+        let response = ResponseBuilder::new().description(*about);
+        operation = operation.response(
+            *status,
+            response.content("application/problem+json", content),
+        );
+    }
+    operation
+}
+
+fn schema(spec: &Spec) -> Schema {
+    let mut object = ObjectBuilder::new().description(Some(spec.doc.trim()));
+    let words = |words: &[&'static str]| words.iter().map(|word| json!(word)).collect::<Vec<_>>();
+    let number: fn(&str) -> Value = |text| text.parse::<f64>().map_or(json!(text), |n| json!(n));
+    let mut default = json!(spec.default);
+    object = match spec.kind {
+        options::Kind::Flag => {
+            default = json!(spec.default == "true");
+            object.schema_type(Type::Boolean)
+        }
+        options::Kind::Integer(low, high) => {
+            default = spec
+                .default
+                .parse::<i64>()
+                .map_or(json!(spec.default), |n| json!(n));
+            object
+                .schema_type(Type::Integer)
+                .minimum(Some(low as f64))
+                .maximum(Some(high as f64))
+        }
+        options::Kind::Number(low, high) => {
+            default = number(spec.default);
+            object
+                .schema_type(Type::Number)
+                .minimum(Some(low))
+                .maximum(Some(high))
+        }
+        options::Kind::Choice(list) => object
+            .schema_type(Type::String)
+            .enum_values(Some(words(list))),
+        options::Kind::List(..) => object.schema_type(Type::String).description(Some(format!(
+            "{} Takes {}.",
+            spec.doc.trim(),
+            spec.kind.expects()
+        ))),
+        options::Kind::Text(form, example) => object
+            .schema_type(Type::String)
+            .description(Some(format!("{} Takes {form}.", spec.doc.trim())))
+            .examples([json!(example)]),
+    };
+    if !spec.default.is_empty() {
+        object = object.default(Some(default));
+    }
+    Schema::from(object.build())
+}
+
+fn binary(about: &str) -> Schema {
+    let object = ObjectBuilder::new()
+        .schema_type(SchemaType::new(Type::String))
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)))
+        .description(Some(about));
+    Schema::from(object.build())
+}
+
+fn text_property(about: &str) -> Schema {
+    Schema::from(
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some(about))
+            .build(),
+    )
+}
+
+fn problem_schema() -> Schema {
+    let codes = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(
+            CODES
+                .iter()
+                .map(|(code, _)| json!(code))
+                .collect::<Vec<_>>(),
+        ))
+        .description(Some(
+            CODES
+                .iter()
+                .map(|(code, about)| format!("- `{code}`: {about}\n"))
+                .collect::<String>(),
+        ));
+    let status = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .description(Some("The status."));
+    let object = ObjectBuilder::new()
+        .description(Some("Problem details (RFC 9457)."))
+        .property("type", text_property("A URI of the kind of error."))
+        .property("title", text_property("The sentence of the code."))
+        .property("status", Schema::from(status.build()))
+        .property("code", Schema::from(codes.build()))
+        .property(
+            "detail",
+            text_property("The limit, the figure, the setting."),
+        )
+        .property("instance", text_property("The request's id, as a URI."));
+    let names = ["type", "title", "status", "code", "detail", "instance"];
+    Schema::from(
+        names
+            .into_iter()
+            .fold(object, ObjectBuilder::required)
+            .build(),
+    )
+}
+
+fn header_schema() -> Schema {
+    let typed = |kind: Type, about: &str| {
+        Schema::from(
+            ObjectBuilder::new()
+                .schema_type(kind)
+                .description(Some(about))
+                .build(),
+        )
+    };
+    let properties = [
+        ("type", Type::String, "Format, by the bytes."),
+        ("width", Type::Integer, "Width in pixels, upright."),
+        ("height", Type::Integer, "Height in pixels, upright."),
+        ("orientation", Type::Integer, "EXIF orientation, 1 to 8."),
+        ("color", Type::String, "Colour type."),
+        ("bits", Type::Integer, "Bits of a sample."),
+        ("alpha", Type::Boolean, "Whether there is transparency."),
+        (
+            "megapixels",
+            Type::Number,
+            "Width times height, in millions.",
+        ),
+        (
+            "animated",
+            Type::Boolean,
+            "Whether there is more than one frame.",
+        ),
+    ];
+    let mut object = ObjectBuilder::new().description(Some("What a picture's header says."));
+    for (name, kind, about) in properties {
+        object = object.property(name, typed(kind, about)).required(name);
+    }
+    Schema::from(object.build())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_route_and_every_option_is_in_the_document() {
+        let document: Value = serde_json::from_str(text()).unwrap();
+        for route in ROUTES {
+            let operation = &document["paths"][route.path][route.method.to_lowercase()];
+            assert!(operation.is_object(), "{}", route.path);
+            if let Takes::Operation(kind) = route.takes {
+                let names: Vec<_> = operation["parameters"].as_array().unwrap().iter().collect();
+                for spec in kind.specs().iter().chain(Output::SPECS) {
+                    assert!(
+                        names.iter().any(|p| p["name"] == spec.name),
+                        "{}",
+                        spec.name
+                    );
+                }
+            }
+        }
+        assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    }
+}

@@ -1,0 +1,110 @@
+//! The table of routes: what the router serves and what the OpenAPI document says are this list.
+
+use actix_web::web::{self, ServiceConfig};
+
+use super::{images, service};
+use crate::ops::Kind;
+
+/// What a route takes.
+#[derive(Debug, Clone, Copy)]
+pub enum Takes {
+    /// No body.
+    Nothing,
+    /// A picture, and nothing is done with its pixels.
+    Picture,
+    /// A picture, and options of an operation.
+    Operation(Kind),
+}
+
+/// One route.
+#[derive(Debug)]
+pub struct Route {
+    /// `GET` or `POST`.
+    pub method: &'static str,
+    /// The path.
+    pub path: &'static str,
+    /// What it is for.
+    pub about: &'static str,
+    /// What it takes.
+    pub takes: Takes,
+    /// The media type of its answer, where it is always the same.
+    pub answers: &'static str,
+}
+
+const fn get(path: &'static str, answers: &'static str, about: &'static str) -> Route {
+    Route {
+        method: "GET",
+        path,
+        about,
+        takes: Takes::Nothing,
+        answers,
+    }
+}
+
+const fn post(path: &'static str, takes: Takes, about: &'static str) -> Route {
+    Route {
+        method: "POST",
+        path,
+        about,
+        takes,
+        answers: "",
+    }
+}
+
+const JSON: &str = "application/json";
+const TEXT: &str = "text/plain";
+
+/// Every route of the service listener.
+pub const ROUTES: &[Route] = &[
+    post(
+        "/v1/remove-background",
+        Takes::Operation(Kind::RemoveBackground),
+        Kind::RemoveBackground.about(),
+    ),
+    post(
+        "/v1/restore",
+        Takes::Operation(Kind::Restore),
+        Kind::Restore.about(),
+    ),
+    post(
+        "/v1/inspect",
+        Takes::Picture,
+        "Says what the header of a picture says; decodes nothing.",
+    ),
+    get("/v1/models", JSON, "Lists the models with their licences."),
+    get("/openapi.json", JSON, "This document."),
+    get("/healthz", TEXT, "Whether the process answers."),
+    get(
+        "/readyz",
+        TEXT,
+        "Whether every model has run and work is taken.",
+    ),
+    get("/", "text/html", "The demo page."),
+];
+
+/// Puts the table into the router.
+pub fn configure(config: &mut ServiceConfig) {
+    for route in ROUTES {
+        let allow = route.method;
+        let handler = match (route.path, route.takes) {
+            (_, Takes::Operation(kind)) => web::post()
+                .to(move |request, payload, state| images::operate(kind, request, payload, state)),
+            (_, Takes::Picture) => web::post().to(images::inspect),
+            ("/v1/models", _) => web::get().to(service::models),
+            ("/openapi.json", _) => web::get().to(service::openapi),
+            ("/healthz", _) => web::get().to(service::live),
+            ("/readyz", _) => web::get().to(service::ready),
+            _ => web::get().to(service::page),
+        };
+        let wrong = web::to(move || async move { service::wrong_method(allow) });
+        config.service(
+            web::resource(route.path)
+                .route(handler)
+                .default_service(wrong),
+        );
+    }
+    for path in service::page_paths().filter(|path| *path != "/") {
+        config.route(path, web::get().to(service::page));
+    }
+    config.default_service(web::to(service::not_found));
+}

@@ -1,0 +1,322 @@
+//! A request's body to inputs in the spool and options: multipart or raw, counted while it
+//! streams, with a deadline for each pause and one for the whole.
+
+use std::{future::Future, time::Duration};
+
+use actix_multipart::{Field, Multipart, MultipartError};
+use actix_web::{
+    HttpRequest,
+    error::PayloadError,
+    http::header,
+    web::{Bytes, Payload},
+};
+use futures_util::StreamExt;
+use tokio::time::{Instant, timeout_at};
+
+use super::guard::content_length;
+use crate::{
+    config::Settings,
+    ephemeral::{Ephemeral, Reason, Spool},
+    error::Error,
+};
+
+/// Form fields at most, pictures included.
+const MAX_FIELDS: usize = 32;
+/// Bytes of a text field at most.
+const MAX_TEXT: usize = 4 << 10;
+/// Names under which the picture itself may come.
+const PICTURE: [&str; 3] = ["file", "image", "image_file"];
+
+/// What came with a request.
+#[derive(Debug)]
+pub struct Upload {
+    /// The picture.
+    pub picture: Ephemeral,
+    /// Further pictures, by field name.
+    pub files: Vec<(&'static str, Ephemeral)>,
+    /// Options that came as form fields, in their order.
+    pub options: Vec<(String, String)>,
+}
+
+impl Upload {
+    /// Bytes of all pictures.
+    pub fn size(&self) -> u64 {
+        self.picture.size() + self.files.iter().map(|(_, file)| file.size()).sum::<u64>()
+    }
+
+    /// Why the inputs end, if they end without being decoded.
+    pub fn set_reason(&mut self, reason: Reason) {
+        self.picture.set_reason(reason);
+        self.files
+            .iter_mut()
+            .for_each(|(_, file)| file.set_reason(reason));
+    }
+}
+
+/// Reads the whole body.
+///
+/// # Errors
+/// Any [`Error`] of a bad, slow or large body, or of a full spool.
+///
+/// # Cancel safety
+/// Dropping the future drops what was received, with the reason `disconnect`.
+pub async fn receive(
+    request: &HttpRequest,
+    payload: Payload,
+    files: &'static [(&'static str, &'static str)],
+    settings: &Settings,
+    spool: &Spool,
+) -> Result<Upload, Error> {
+    let mut reader = Reader {
+        clock: Clock::new(settings),
+        spool,
+        max_picture: settings.max_upload.0,
+        declared: content_length(request),
+        received: 0,
+    };
+    let kind = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|v| v.to_str().ok());
+    let kind = kind.unwrap_or_default().trim().to_ascii_lowercase();
+    if kind.starts_with("multipart/form-data") {
+        reader
+            .multipart(Multipart::new(request.headers(), payload), files)
+            .await
+    } else if kind.starts_with("image/") || kind.starts_with("application/octet-stream") {
+        reader.raw(payload).await
+    } else {
+        Err(Error::MissingPicture)
+    }
+}
+
+struct Reader<'a> {
+    clock: Clock,
+    spool: &'a Spool,
+    max_picture: u64,
+    declared: Option<u64>,
+    received: u64,
+}
+
+impl Reader<'_> {
+    async fn raw(&mut self, mut payload: Payload) -> Result<Upload, Error> {
+        if let Some(actual) = self.declared.filter(|length| *length > self.max_picture) {
+            return Err(self.too_large(Some(actual)));
+        }
+        let mut picture = self.spool.open(self.declared)?;
+        let filled = self.fill(&mut picture, &mut payload, payload_error).await;
+        filled.inspect_err(|error| picture.set_reason(error.into()))?;
+        if picture.size() == 0 {
+            picture.close(Reason::Error);
+            return Err(Error::MissingPicture);
+        }
+        Ok(Upload {
+            picture,
+            files: Vec::new(),
+            options: Vec::new(),
+        })
+    }
+
+    async fn multipart(
+        &mut self,
+        mut form: Multipart,
+        files: &'static [(&'static str, &'static str)],
+    ) -> Result<Upload, Error> {
+        let mut parts = Parts::default();
+        let read = self.parts(&mut form, files, &mut parts).await;
+        read.inspect_err(|error| parts.set_reason(error.into()))?;
+        let Parts {
+            picture,
+            files,
+            options,
+        } = parts;
+        Ok(Upload {
+            picture: picture.ok_or(Error::MissingPicture)?,
+            files,
+            options,
+        })
+    }
+
+    async fn parts(
+        &mut self,
+        form: &mut Multipart,
+        files: &'static [(&'static str, &'static str)],
+        parts: &mut Parts,
+    ) -> Result<(), Error> {
+        let mut fields = 0;
+        while let Some(field) = self.clock.wait(form.next()).await? {
+            let mut field = field.map_err(multipart_error)?;
+            fields += 1;
+            if fields > MAX_FIELDS {
+                return Err(Error::TooManyFields { limit: MAX_FIELDS });
+            }
+            let Some(name) = field.name().map(str::to_owned) else {
+                return Err(Error::MalformedRequest("A part of the form has no name."));
+            };
+            let slot = files
+                .iter()
+                .find(|(known, _)| *known == name)
+                .map(|(known, _)| *known);
+            if PICTURE.contains(&name.as_str()) {
+                let file = self.file(&mut field).await?;
+                if parts.picture.is_some() {
+                    file.close(Reason::Error);
+                    return Err(Error::MalformedRequest(
+                        "The form holds more than one picture.",
+                    ));
+                }
+                // A browser sends an empty part for a file field that nobody filled.
+                parts.picture = Some(file).filter(|file| file.size() > 0);
+            } else if let Some(slot) = slot {
+                let file = self.file(&mut field).await?;
+                if file.size() > 0 {
+                    parts.files.retain(|(name, _)| *name != slot);
+                    parts.files.push((slot, file));
+                }
+            } else {
+                parts.options.push((name, self.text(&mut field).await?));
+            }
+        }
+        if parts.picture.is_none() {
+            return Err(Error::MissingPicture);
+        }
+        Ok(())
+    }
+
+    async fn file(&mut self, field: &mut Field) -> Result<Ephemeral, Error> {
+        let left = self.declared.map(|all| all.saturating_sub(self.received));
+        let mut file = self
+            .spool
+            .open(left.map(|left| left.min(self.max_picture)))?;
+        let filled = self.fill(&mut file, field, multipart_error).await;
+        filled.inspect_err(|error| file.set_reason(error.into()))?;
+        file.settle();
+        Ok(file)
+    }
+
+    async fn fill<S, E>(
+        &mut self,
+        file: &mut Ephemeral,
+        stream: &mut S,
+        error: fn(E) -> Error,
+    ) -> Result<(), Error>
+    where
+        S: futures_util::Stream<Item = Result<Bytes, E>> + Unpin,
+    {
+        while let Some(chunk) = self.clock.wait(stream.next()).await? {
+            let chunk = chunk.map_err(error)?;
+            self.count(&chunk);
+            if file.size() + chunk.len() as u64 > self.max_picture {
+                return Err(self.too_large(None));
+            }
+            file.append(&chunk)?;
+        }
+        Ok(())
+    }
+
+    async fn text(&mut self, field: &mut Field) -> Result<String, Error> {
+        let mut text = Vec::new();
+        while let Some(chunk) = self.clock.wait(field.next()).await? {
+            let chunk = chunk.map_err(multipart_error)?;
+            self.count(&chunk);
+            if text.len() + chunk.len() > MAX_TEXT {
+                return Err(Error::FieldTooLong { limit: MAX_TEXT });
+            }
+            text.extend_from_slice(&chunk);
+        }
+        String::from_utf8(text).map_err(|_| Error::MalformedRequest("A text field is not UTF-8."))
+    }
+
+    fn count(&mut self, chunk: &Bytes) {
+        self.received += chunk.len() as u64;
+        self.clock.received(chunk.len() as u64);
+    }
+
+    fn too_large(&self, actual: Option<u64>) -> Error {
+        Error::BodyTooLarge {
+            limit: self.max_picture,
+            actual,
+            setting: "--max-upload",
+        }
+    }
+}
+
+/// What has been read of a form.
+#[derive(Default)]
+struct Parts {
+    picture: Option<Ephemeral>,
+    files: Vec<(&'static str, Ephemeral)>,
+    options: Vec<(String, String)>,
+}
+
+impl Parts {
+    fn set_reason(&mut self, reason: Reason) {
+        let files = self.files.iter_mut().map(|(_, file)| file);
+        self.picture
+            .iter_mut()
+            .chain(files)
+            .for_each(|file| file.set_reason(reason));
+    }
+}
+
+/// The two deadlines of an upload. The total grows with what has arrived, at the slowest rate
+/// that is served, so that a large upload over a slow line can still end.
+struct Clock {
+    idle: Duration,
+    total: Instant,
+    limit: Duration,
+}
+
+impl Clock {
+    /// Bytes a second that an upload must reach, beyond `--upload-total`.
+    const RATE: f64 = (256 << 10) as f64;
+
+    fn new(settings: &Settings) -> Self {
+        let limit = settings.upload_total;
+        Self {
+            idle: settings.upload_idle,
+            total: Instant::now() + limit,
+            limit,
+        }
+    }
+
+    fn received(&mut self, bytes: u64) {
+        let more = Duration::from_secs_f64(bytes as f64 / Self::RATE);
+        self.total += more;
+        self.limit += more;
+    }
+
+    async fn wait<F: Future>(&self, next: F) -> Result<F::Output, Error> {
+        let idle = Instant::now() + self.idle;
+        let (deadline, limit, setting) = match idle < self.total {
+            true => (idle, self.idle, "--upload-idle"),
+            false => (self.total, self.limit, "--upload-total"),
+        };
+        timeout_at(deadline, next)
+            .await
+            .map_err(|_| Error::UploadTooSlow { limit, setting })
+    }
+}
+
+fn payload_error(error: PayloadError) -> Error {
+    match error {
+        PayloadError::Overflow => Error::MalformedRequest("The body is longer than declared."),
+        PayloadError::EncodingCorrupted => {
+            Error::MalformedRequest("The body's encoding is broken.")
+        }
+        // The connection ended before the body did.
+        _ => Error::Cancelled,
+    }
+}
+
+fn multipart_error(error: MultipartError) -> Error {
+    match error {
+        MultipartError::Payload(error) => payload_error(error),
+        MultipartError::Incomplete => Error::MalformedRequest("The form ends before its boundary."),
+        MultipartError::ContentDispositionMissing
+        | MultipartError::ContentDispositionNameMissing => {
+            Error::MalformedRequest("A part of the form has no name.")
+        }
+        _ => Error::MalformedRequest("The body is not a well-formed multipart form."),
+    }
+}

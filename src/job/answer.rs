@@ -1,0 +1,176 @@
+//! `Answer`: an outcome, encoded as the client asked for it.
+
+use std::io::{Cursor, Write};
+
+use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
+
+use crate::{
+    codec::{self, Compression, Encoded, Encoding, Format},
+    error::Error,
+    ops::{
+        Outcome, Plan,
+        options::{Output, OutputFormat, PngEffort},
+    },
+};
+
+/// The bytes that go back, and what is said of them.
+#[derive(Debug)]
+pub struct Answer {
+    /// The encoded picture, or a ZIP of two.
+    pub bytes: Vec<u8>,
+    /// Its media type.
+    pub mime: &'static str,
+    /// The file name extension for it.
+    pub extension: &'static str,
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// The model that ran, and its licence.
+    pub model: Option<(String, String)>,
+    /// How sure the matte is, 0 to 1.
+    pub confidence: Option<f32>,
+}
+
+/// What a client accepts, as far as it matters here: the format of ours that it likes best.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Accept(Option<Encoded>);
+
+impl Accept {
+    /// Reads an `Accept` header (RFC 9110, section 12.5.1). Only types that are named count: `*/*`
+    /// and `image/*` leave the choice to the service.
+    pub fn parse(header: &str) -> Self {
+        let mut best: Option<(f32, Encoded)> = None;
+        for part in header.split(',') {
+            let mut words = part.split(';').map(str::trim);
+            let format = match words
+                .next()
+                .unwrap_or_default()
+                .to_ascii_lowercase()
+                .as_str()
+            {
+                "image/png" => Encoded::Png,
+                "image/webp" => Encoded::Webp,
+                "image/jpeg" | "image/jpg" => Encoded::Jpeg,
+                _ => continue,
+            };
+            let quality = words.find_map(|word| word.strip_prefix("q=")?.parse::<f32>().ok());
+            let quality = quality.unwrap_or(1.0);
+            // Of equals, the first one named wins.
+            if quality > 0.0 && best.is_none_or(|(most, _)| quality > most) {
+                best = Some((quality, format));
+            }
+        }
+        Self(best.map(|(_, format)| format))
+    }
+}
+
+pub(super) fn encode(
+    outcome: Outcome,
+    plan: &Plan,
+    accept: Accept,
+    input: Format,
+) -> Result<Answer, Error> {
+    let Outcome {
+        frame,
+        matte,
+        model,
+        confidence,
+    } = outcome;
+    let (width, height) = (frame.width(), frame.height());
+    let output = plan.output();
+    let transparent = frame.has_transparency();
+    let format = match output.format {
+        OutputFormat::Png => Encoded::Png,
+        OutputFormat::Webp => Encoded::Webp,
+        OutputFormat::Jpeg => Encoded::Jpeg,
+        OutputFormat::Auto => accept.0.unwrap_or(match input {
+            _ if transparent => Encoded::Png,
+            Format::Jpeg => Encoded::Jpeg,
+            Format::Webp => Encoded::Webp,
+            Format::Png | Format::Gif | Format::Bmp | Format::Tiff => Encoded::Png,
+        }),
+    };
+    // An alpha channel that hides nothing only makes the answer larger.
+    let frame = if transparent {
+        frame
+    } else {
+        frame.without_alpha()
+    };
+    let encoding = encoding(format, output);
+    let mut answer = Answer {
+        mime: format.mime(),
+        extension: format.extension(),
+        bytes: Vec::new(),
+        width,
+        height,
+        model,
+        confidence,
+    };
+    let Some(matte) = matte else {
+        answer.bytes = codec::encode(&frame, &encoding)?;
+        return Ok(answer);
+    };
+    // Beside a matte of its own the picture needs no alpha.
+    let color = codec::encode(&frame.without_alpha(), &encoding)?;
+    let alpha = codec::encode(&matte.into_frame(), &self::encoding(Encoded::Png, output))?;
+    let name = format!("color.{}", format.extension());
+    answer.bytes = pack(&[(&name, &color), ("alpha.png", &alpha)])?;
+    (answer.mime, answer.extension) = ("application/zip", "zip");
+    Ok(answer)
+}
+
+fn encoding(format: Encoded, output: &Output) -> Encoding {
+    Encoding {
+        quality: output.quality.0 as u8,
+        lossless: output.lossless,
+        compression: match output.compression {
+            PngEffort::Fast => Compression::Fast,
+            PngEffort::Balanced => Compression::Balanced,
+            PngEffort::Small => Compression::Small,
+        },
+        ..Encoding::new(format)
+    }
+}
+
+/// A ZIP of files that are compressed already. The time of every entry is the format's zero
+/// (1980), so that the same pictures give the same bytes.
+fn pack(files: &[(&str, &[u8])]) -> Result<Vec<u8>, Error> {
+    let size = files
+        .iter()
+        .map(|(name, bytes)| bytes.len() + 2 * name.len() + 128)
+        .sum();
+    let zip = ZipWriter::new(Cursor::new(Vec::with_capacity(size)));
+    let options = SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Stored)
+        .last_modified_time(zip::DateTime::default());
+    let write = |mut zip: ZipWriter<Cursor<Vec<u8>>>| -> zip::result::ZipResult<_> {
+        for (name, bytes) in files {
+            zip.start_file(*name, options)?;
+            zip.write_all(bytes)?;
+        }
+        zip.finish()
+    };
+    // A vector takes all that memory gives; there is no other way to fail.
+    write(zip)
+        .map(Cursor::into_inner)
+        .map_err(|_| Error::Internal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_liked_format_of_ours_is_taken() {
+        let best = |header| Accept::parse(header).0;
+        assert_eq!(best("image/webp,image/png;q=0.9"), Some(Encoded::Webp));
+        assert_eq!(
+            best("image/webp;q=0.2, image/jpeg;q=0.8"),
+            Some(Encoded::Jpeg)
+        );
+        assert_eq!(best("image/avif,image/*,*/*;q=0.8"), None);
+        assert_eq!(best("image/png;q=0"), None);
+        assert_eq!(best("nonsense;;;,"), None);
+    }
+}

@@ -1,0 +1,284 @@
+//! The way of one picture below HTTP: probe, reserve, decode, apply, encode. The server and the
+//! command line run the same jobs; a pool of threads runs the server's.
+
+mod answer;
+mod workers;
+
+use std::{
+    io::Cursor,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
+
+pub use answer::{Accept, Answer};
+pub use workers::{Answered, Ticket, Workers};
+
+use crate::{
+    cancel::Cancel,
+    codec::{self, Header, PictureLimits},
+    engine::Engine,
+    ephemeral::{Ephemeral, MemoryBudget, Reason},
+    error::Error,
+    frame::Frame,
+    observe::{Picture, Stages},
+    ops::{self, Plan},
+};
+
+/// Where a picture's bytes are before they are decoded.
+#[derive(Debug)]
+pub enum Input {
+    /// In the spool: an upload.
+    Spooled(Ephemeral),
+    /// In memory: a file that the command line has read.
+    Memory(Vec<u8>),
+}
+
+impl Input {
+    fn probe(&mut self, limits: &PictureLimits) -> Result<Header, Error> {
+        match self {
+            Self::Spooled(upload) => codec::probe(upload.reader()?, limits),
+            Self::Memory(bytes) => codec::probe(&mut Cursor::new(bytes), limits),
+        }
+    }
+
+    fn size(&self) -> u64 {
+        match self {
+            Self::Spooled(upload) => upload.size(),
+            Self::Memory(bytes) => bytes.len() as u64,
+        }
+    }
+
+    /// Decodes the picture. Its bytes are gone when this returns, whether it succeeds or not.
+    fn decode(self, header: &Header) -> Result<Frame, Error> {
+        match self {
+            Self::Memory(bytes) => guarded_decode(&bytes, header),
+            Self::Spooled(mut upload) => {
+                let bytes = upload.read_all()?;
+                let frame = guarded_decode(&bytes, header);
+                drop(bytes);
+                upload.close(if frame.is_ok() {
+                    Reason::Decoded
+                } else {
+                    Reason::Error
+                });
+                frame
+            }
+        }
+    }
+
+    /// Tells an upload why it ends, if it ends without being decoded.
+    pub fn set_reason(&mut self, reason: Reason) {
+        if let Self::Spooled(upload) = self {
+            upload.set_reason(reason);
+        }
+    }
+}
+
+/// A decoder that panics has met a picture that it cannot decode; nothing else is broken by it,
+/// since it works on memory of its own.
+fn guarded_decode(bytes: &[u8], header: &Header) -> Result<Frame, Error> {
+    catch_unwind(AssertUnwindSafe(|| codec::decode(bytes, header)))
+        .unwrap_or(Err(Error::BrokenPicture))
+}
+
+/// What the header of a picture says, without a pixel being decoded: what a log may say of it,
+/// and the facts for the client.
+///
+/// # Errors
+/// As [`codec::probe`].
+pub fn inspect(
+    mut input: Input,
+    limits: &PictureLimits,
+) -> Result<(Picture, serde_json::Value), Error> {
+    // Its bytes are of no more use after this, whatever the header says.
+    input.set_reason(Reason::Error);
+    let header = input.probe(limits)?;
+    let (width, height) = header.upright_size();
+    let facts = serde_json::json!({
+        "type": header.format.name(),
+        "width": width,
+        "height": height,
+        "orientation": header.orientation as u8,
+        "color": header.color.name(),
+        "bits": header.bits,
+        "alpha": header.has_alpha,
+        "megapixels": (header.pixels() as f64 / 1e4).round() / 1e2,
+        "animated": header.animated,
+    });
+    Ok((picture(&header), facts))
+}
+
+fn picture(header: &Header) -> Picture {
+    let (width, height) = header.upright_size();
+    Picture {
+        format: header.format.name(),
+        width,
+        height,
+    }
+}
+
+/// A picture and everything that is to be done with it, checked as far as can be without pixels.
+#[derive(Debug)]
+pub struct Job {
+    input: Input,
+    header: Header,
+    ground: Option<(Input, Header)>,
+    plan: Plan,
+    accept: Accept,
+    cost: u64,
+    limit: (Duration, &'static str),
+}
+
+impl Job {
+    /// Reads the headers, holds them against `limits`, and adds up the memory that the job will
+    /// take at its peak.
+    ///
+    /// # Errors
+    /// As [`codec::probe`]; [`Error::JobTooLarge`] where it could never fit into `budget`.
+    pub fn prepare(
+        mut input: Input,
+        ground: Option<Input>,
+        plan: Plan,
+        limits: &PictureLimits,
+        budget: u64,
+        engine: &Engine,
+    ) -> Result<Self, Error> {
+        // Until the job is whole, an error is the only way in which its inputs can end.
+        input.set_reason(Reason::Error);
+        let header = input.probe(limits)?;
+        let ground = ground
+            .map(|mut ground| {
+                ground.set_reason(Reason::Error);
+                ground.probe(limits).map(|header| (ground, header))
+            })
+            .transpose()?;
+        let cost = cost(&header, &input, ground.as_ref(), &plan, engine);
+        if cost > budget {
+            return Err(Error::JobTooLarge {
+                limit: budget,
+                actual: cost,
+            });
+        }
+        // Commands have no deadline; the server sets one.
+        let limit = (Duration::from_secs(86_400), "--timeout");
+        let mut job = Self {
+            input,
+            header,
+            ground,
+            plan,
+            accept: Accept::default(),
+            cost,
+            limit,
+        };
+        job.set_reason(Reason::Disconnect);
+        Ok(job)
+    }
+
+    /// What the client's `Accept` header asks for.
+    pub fn accepting(mut self, accept: Accept) -> Self {
+        self.accept = accept;
+        self
+    }
+
+    /// The longest time that the work may take; `setting` changes it.
+    pub fn within(mut self, limit: Duration, setting: &'static str) -> Self {
+        self.limit = (limit, setting);
+        self
+    }
+
+    /// The peak of its memory in bytes.
+    pub fn cost(&self) -> u64 {
+        self.cost
+    }
+
+    /// What a log may say of its picture.
+    pub fn picture(&self) -> Picture {
+        picture(&self.header)
+    }
+
+    /// Why the inputs end, if the job is dropped without being run.
+    fn set_reason(&mut self, reason: Reason) {
+        self.input.set_reason(reason);
+        if let Some((ground, _)) = &mut self.ground {
+            ground.set_reason(reason);
+        }
+    }
+
+    /// Decode, operate, encode: each stage takes the one before by value, so nothing goes back,
+    /// and what is no longer needed is already gone.
+    ///
+    /// # Errors
+    /// The first error of a stage.
+    pub fn run(
+        self,
+        engine: &Engine,
+        cancel: &Cancel,
+        stages: &mut Stages,
+    ) -> Result<Answer, Error> {
+        let cancel = &cancel.with_deadline(self.limit.0, self.limit.1);
+        cancel.check()?;
+        let Self {
+            input,
+            header,
+            ground,
+            plan,
+            accept,
+            ..
+        } = self;
+        let source = ops::Source {
+            jpeg_quality: header.jpeg_quality,
+        };
+        let (frame, ground) = stages.time("decode", || {
+            let frame = input.decode(&header)?;
+            let ground = ground
+                .map(|(input, header)| input.decode(&header))
+                .transpose()?;
+            Ok((frame, ground))
+        })?;
+        cancel.check()?;
+        let mut context = ops::Context {
+            engine,
+            cancel,
+            stages,
+            ground,
+            source,
+        };
+        let outcome = plan.apply(frame, &mut context)?;
+        cancel.check()?;
+        let start = std::time::Instant::now();
+        let answer = answer::encode(outcome, &plan, accept, header.format)?;
+        stages.add("encode", start.elapsed());
+        Ok(answer)
+    }
+}
+
+fn cost(
+    header: &Header,
+    input: &Input,
+    ground: Option<&(Input, Header)>,
+    plan: &Plan,
+    engine: &Engine,
+) -> u64 {
+    let decode = header.decode_peak(input.size());
+    let ground_pixels = ground.map_or(0, |(_, header)| header.pixels());
+    let ground_decode = ground.map_or(0, |(input, header)| header.decode_peak(input.size()));
+    let work = plan.peak_bytes(header.pixels(), ground_pixels, engine);
+    // The picture (4 bytes a pixel) waits while its ground is decoded. The answer of an encoder
+    // is seldom half of its pixels; noise in PNG is as large as they are, and a vector that grows
+    // holds up to twice its length for a moment.
+    let encode = header.pixels() * (4 + 8);
+    decode
+        .max(header.pixels() * 4 + ground_decode)
+        .max(work)
+        .max(encode)
+}
+
+/// What the server's jobs share.
+#[derive(Debug, Clone)]
+pub struct Shared {
+    /// The models.
+    pub engine: Arc<Engine>,
+    /// The memory of all jobs.
+    pub budget: Arc<MemoryBudget>,
+}

@@ -1,0 +1,186 @@
+//! `Request`: the guard of one request. It collects facts and, on drop, writes one log record and
+//! the metrics - so each request is recorded exactly once, however it ends.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{Log, Metrics, Record};
+use crate::error::Error;
+
+/// The stages of one job with the time each took, in their order.
+#[derive(Debug, Clone, Default)]
+pub struct Stages(Vec<(&'static str, Duration)>);
+
+impl Stages {
+    /// Runs `work` and notes its time under `name`, whether it succeeds or not.
+    pub fn time<T>(&mut self, name: &'static str, work: impl FnOnce() -> T) -> T {
+        let start = Instant::now();
+        let result = work();
+        self.add(name, start.elapsed());
+        result
+    }
+
+    /// Notes a time that was measured elsewhere.
+    pub fn add(&mut self, name: &'static str, time: Duration) {
+        self.0.push((name, time));
+    }
+
+    /// Adds all of `other`.
+    pub fn extend(&mut self, other: &Self) {
+        self.0.extend_from_slice(&other.0);
+    }
+
+    /// Names and times.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, Duration)> {
+        self.0.iter().copied()
+    }
+
+    /// The value of a `Server-Timing` header (W3C Server Timing), in milliseconds.
+    pub fn server_timing(&self) -> String {
+        let part = |(name, time): &(_, Duration)| format!("{name};dur={:.1}", ms(*time));
+        self.0.iter().map(part).collect::<Vec<_>>().join(", ")
+    }
+}
+
+fn ms(time: Duration) -> f64 {
+    // A tenth of a millisecond is what the clock of a busy machine is worth.
+    (time.as_secs_f64() * 10_000.0).round() / 10.0
+}
+
+/// What a log may say of a picture.
+#[derive(Debug, Clone, Copy)]
+pub struct Picture {
+    /// Its format.
+    pub format: &'static str,
+    /// Its width in pixels, upright.
+    pub width: u32,
+    /// Its height in pixels, upright.
+    pub height: u32,
+}
+
+/// One request, from its head to the last byte of its answer.
+#[derive(Debug)]
+pub struct Request {
+    /// The random id of the request (UUID v4).
+    pub id: String,
+    /// The operation's name; a closed list.
+    pub operation: &'static str,
+    /// The picture, once its header was read.
+    pub picture: Option<Picture>,
+    /// Bytes of the upload.
+    pub bytes_in: u64,
+    /// Bytes of the answer that were handed out.
+    pub bytes_out: u64,
+    /// The model that ran.
+    pub model: Option<String>,
+    /// The stages so far.
+    pub stages: Stages,
+    outcome: Option<(&'static str, Option<&'static str>)>,
+    started: Instant,
+    metrics: Arc<Metrics>,
+    log: Log,
+}
+
+impl Request {
+    /// A request that begins now.
+    pub fn begin(id: String, operation: &'static str, metrics: Arc<Metrics>, log: Log) -> Self {
+        metrics.in_flight.inc();
+        Self {
+            id,
+            operation,
+            picture: None,
+            bytes_in: 0,
+            bytes_out: 0,
+            model: None,
+            stages: Stages::default(),
+            outcome: None,
+            started: Instant::now(),
+            metrics,
+            log,
+        }
+    }
+
+    /// It was answered as asked.
+    pub fn succeeded(&mut self) {
+        self.outcome = Some(("ok", None));
+    }
+
+    /// It was answered with `error`, whose status is `status`.
+    pub fn failed(&mut self, error: &Error, status: u16) {
+        if let Error::Busy { what, .. } = error {
+            self.metrics
+                .rejections
+                .with_label_values(&[what.label()])
+                .inc();
+        }
+        let outcome = match (error, status) {
+            (Error::Cancelled, _) => "client_gone",
+            (_, 503 | 507) => "busy",
+            (_, 500..) => "server_error",
+            _ => "client_error",
+        };
+        self.outcome = Some((outcome, Some(error.code())));
+    }
+
+    /// The client went away before the whole answer was handed out.
+    pub fn abandoned(&mut self) {
+        self.outcome = None;
+    }
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        // A request that nobody ended was dropped by the server because its client is gone.
+        let (outcome, code) = self.outcome.unwrap_or(("client_gone", None));
+        let m = &self.metrics;
+        let elapsed = self.started.elapsed();
+        m.in_flight.dec();
+        m.requests
+            .with_label_values(&[self.operation, outcome])
+            .inc();
+        m.request_duration
+            .with_label_values(&[self.operation])
+            .observe(elapsed.as_secs_f64());
+        for (stage, time) in self.stages.iter() {
+            m.stage_duration
+                .with_label_values(&[stage])
+                .observe(time.as_secs_f64());
+        }
+        m.upload_bytes.inc_by(self.bytes_in);
+        m.response_bytes.inc_by(self.bytes_out);
+        if let (Some(p), "ok") = (self.picture, outcome) {
+            let megapixels = f64::from(p.width) * f64::from(p.height) / 1e6;
+            m.megapixels
+                .with_label_values(&[self.operation])
+                .inc_by(megapixels);
+        }
+        let level = if outcome == "server_error" {
+            "error"
+        } else {
+            "info"
+        };
+        self.log.write(Record {
+            level,
+            event: "request",
+            request_id: Some(std::mem::take(&mut self.id)),
+            operation: Some(self.operation),
+            outcome: Some(outcome),
+            code,
+            input_type: self.picture.map(|p| p.format),
+            width: self.picture.map(|p| p.width),
+            height: self.picture.map(|p| p.height),
+            bytes_in: Some(self.bytes_in),
+            bytes_out: Some(self.bytes_out),
+            duration_ms: Some(ms(elapsed)),
+            stages_ms: self
+                .stages
+                .iter()
+                .map(|(name, time)| (name, ms(time)))
+                .collect(),
+            model: self.model.take(),
+            ..Record::default()
+        });
+    }
+}

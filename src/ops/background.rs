@@ -1,0 +1,267 @@
+//! Background removal: a coarse matte from the model, brought to the picture's own resolution,
+//! then foreground colours, a new ground and a new place.
+
+use super::{
+    Context, Outcome, compose, edge, foreground,
+    geometry::{self, Position},
+    matting,
+    options::{Cutout, Ground, OnEmpty, Region, RemoveBackground, Shadow},
+};
+use crate::{
+    error::Error,
+    frame::{Filter, Frame, Layout, Mask, Rect},
+};
+
+/// From this alpha on (5 %) a pixel counts as part of the subject when its box is looked for:
+/// fainter ones are not seen, and would let a veil decide about the crop.
+const VISIBLE: u8 = 13;
+
+/// Applies the operation.
+///
+/// # Errors
+/// [`Error::RoiOutside`], [`Error::NothingFound`], and those of the engine.
+pub fn apply(
+    frame: Frame,
+    options: &RemoveBackground,
+    context: &mut Context<'_>,
+) -> Result<Outcome, Error> {
+    // A smaller result costs less when the picture is made smaller first; after a crop the
+    // result's size is only known at the end.
+    let frame = if options.crop {
+        frame
+    } else {
+        limited(frame, options)
+    };
+    let (coarse, region) = coarse(&frame, options, context)?;
+    let confidence = edge::confidence(&coarse);
+    if confidence == 0.0 && options.on_empty == OnEmpty::Error {
+        return Err(Error::NothingFound);
+    }
+    context.cancel.check()?;
+
+    let mut matte = context.stages.time("refine", || {
+        matte(&frame, &coarse, region, options, confidence)
+    });
+    if let Some(alpha) = frame.alpha() {
+        multiply(&mut matte, &alpha);
+    }
+    context.cancel.check()?;
+
+    let entry = context.engine.entry(
+        crate::engine::manifest::Task::Cutout,
+        options.model.as_ref().map(|m| m.0.as_str()),
+    )?;
+    let model = Some((entry.name.clone(), entry.license.clone()));
+    let ground = context.ground.take();
+    let (frame, matte) = context
+        .stages
+        .time("compose", || result(frame, matte, ground, options));
+    Ok(Outcome {
+        frame,
+        matte,
+        model,
+        confidence: Some(confidence),
+    })
+}
+
+/// The model's matte, and the region of the picture that it covers.
+fn coarse(
+    frame: &Frame,
+    options: &RemoveBackground,
+    context: &mut Context<'_>,
+) -> Result<(Mask, Option<Rect>), Error> {
+    let name = options.model.as_ref().map(|m| m.0.as_str());
+    let region = options.roi.map(|roi| rect(roi, frame)).transpose()?;
+    let (engine, cancel) = (context.engine, context.cancel);
+    let matte = context.stages.time("inference", || match region {
+        Some(region) => engine.matte(name, &frame.cropped(region), cancel),
+        None => engine.matte(name, frame, cancel),
+    })?;
+    Ok((matte, region))
+}
+
+fn rect(Region([x, y, width, height]): Region, frame: &Frame) -> Result<Rect, Error> {
+    let (w, h) = (frame.width(), frame.height());
+    let outside = || Error::RoiOutside {
+        width: w,
+        height: h,
+    };
+    let span = |at: geometry::Length, len: geometry::Length, side: u32| {
+        let (at, len) = (at.pixels(side), len.pixels(side));
+        let inside = at >= 0 && len > 0 && at + len <= i64::from(side);
+        inside.then_some((at as u32, len as u32))
+    };
+    let (x, width) = span(x, width, w).ok_or_else(outside)?;
+    let (y, height) = span(y, height, h).ok_or_else(outside)?;
+    Ok(Rect {
+        x,
+        y,
+        width,
+        height,
+    })
+}
+
+/// The matte at the picture's resolution, with the options that shape its edge.
+fn matte(
+    frame: &Frame,
+    coarse: &Mask,
+    region: Option<Rect>,
+    options: &RemoveBackground,
+    confidence: f32,
+) -> Mask {
+    let fine = |frame: &Frame| match options.refine {
+        true => matting::refine(frame, coarse),
+        false => coarse.resized(frame.width(), frame.height(), Filter::Bilinear),
+    };
+    let mut matte = match region {
+        // Nothing found: whatever faint values there are would be a veil, not a subject.
+        _ if confidence == 0.0 => Mask::new(frame.width(), frame.height(), vec![0; frame.pixels()]),
+        Some(region) => placed(fine(&frame.cropped(region)), region, frame),
+        None => fine(frame),
+    };
+    if let Some(at) = options.threshold {
+        edge::threshold(&mut matte, at.0);
+    }
+    if options.shift.0 != 0.0 {
+        edge::shift(&mut matte, options.shift.0);
+    }
+    if options.feather.0 > 0.0 {
+        edge::feather(&mut matte, options.feather.0);
+    }
+    matte
+}
+
+/// A matte of a region, on a matte of the whole picture that is empty elsewhere.
+fn placed(part: Mask, region: Rect, frame: &Frame) -> Mask {
+    let mut whole = Mask::new(frame.width(), frame.height(), vec![0; frame.pixels()]);
+    let (width, at) = (frame.width() as usize, region.x as usize);
+    for y in 0..region.height {
+        let start = (region.y + y) as usize * width + at;
+        whole.data_mut()[start..start + region.width as usize].copy_from_slice(part.row(y));
+    }
+    whole
+}
+
+fn multiply(matte: &mut Mask, alpha: &Mask) {
+    for (value, alpha) in matte.data_mut().iter_mut().zip(alpha.data()) {
+        *value = crate::frame::div255(u32::from(*value) * u32::from(*alpha));
+    }
+}
+
+/// From picture and matte to what the client asked for: the picture, and the matte beside it.
+fn result(
+    frame: Frame,
+    matte: Mask,
+    ground: Option<Frame>,
+    options: &RemoveBackground,
+) -> (Frame, Option<Mask>) {
+    let frame = if frame.layout() == Layout::Rgba {
+        frame.without_alpha()
+    } else {
+        frame
+    };
+    let blurred = match options.background {
+        Ground::Blur(radius) if options.output != Cutout::Mask => {
+            // A thirtieth of the longer side reads as "out of focus" at any size.
+            let default = frame.width().max(frame.height()) as f32 / 30.0;
+            Some(compose::blurred_ground(
+                &frame,
+                &matte,
+                radius.unwrap_or(default),
+            ))
+        }
+        _ => None,
+    };
+    let mut cutout = match options.output {
+        // The colours are not shown, only moved about with their alpha.
+        Cutout::Mask => foreground::cut(&frame, &matte),
+        _ if options.refine => foreground::estimate(&frame, &matte),
+        _ => foreground::cut(&frame, &matte),
+    };
+    drop((frame, matte));
+
+    let moved = options.scale.is_some() || options.position.0 != Position::Original;
+    let scale = options.scale.map(|scale| scale.0);
+    if let Some(subject) = cutout
+        .alpha()
+        .filter(|_| moved)
+        .and_then(|a| a.bounds(VISIBLE))
+    {
+        // A new size without a new place is centred, as remove.bg does it.
+        let position = match options.position.0 {
+            Position::Original if scale.is_some() => Position::At { x: 0.5, y: 0.5 },
+            position => position,
+        };
+        cutout = geometry::place(cutout, subject, scale, position);
+    }
+    // Where the subject is, before a shadow or a ground hides it.
+    let subject = cutout.alpha().expect("a cutout has alpha");
+    if options.output == Cutout::Mask {
+        let bounds = subject.bounds(VISIBLE);
+        return (cropped(subject.into_frame(), bounds, options), None);
+    }
+    let bounds = subject.bounds(VISIBLE);
+    if options.shadow == Shadow::Drop {
+        cutout = compose::drop_shadow(cutout);
+    }
+    let composed = match (options.background, ground, blurred) {
+        (_, Some(ground), _) => {
+            let cover = geometry::cover(ground, cutout.width(), cutout.height());
+            compose::over_picture(cutout, &cover)
+        }
+        (_, _, Some(ground)) => compose::over_picture(cutout, &ground),
+        (Ground::Color(color), ..) => compose::over_color(cutout, color),
+        _ => cutout,
+    };
+    let matte = (options.output == Cutout::Both).then(|| {
+        let alpha = cropped(subject.into_frame(), bounds, options);
+        Mask::new(alpha.width(), alpha.height(), alpha.into_data())
+    });
+    (cropped(composed, bounds, options), matte)
+}
+
+/// Cropped to the subject's box where that was asked for, and within `max_megapixels`.
+fn cropped(frame: Frame, bounds: Option<Rect>, options: &RemoveBackground) -> Frame {
+    match bounds.filter(|_| options.crop) {
+        Some(bounds) => {
+            let canvas = geometry::crop_box(
+                bounds,
+                options.crop_margin.0,
+                (frame.width(), frame.height()),
+            );
+            limited(geometry::crop_to(frame, canvas), options)
+        }
+        None => limited(frame, options),
+    }
+}
+
+fn limited(frame: Frame, options: &RemoveBackground) -> Frame {
+    let Some(limit) = options.max_megapixels.map(|limit| f64::from(limit.0) * 1e6) else {
+        return frame;
+    };
+    let (w, h) = (f64::from(frame.width()), f64::from(frame.height()));
+    if w * h <= limit {
+        return frame;
+    }
+    let shrink = (limit / (w * h)).sqrt();
+    // Rounded down, so that the product stays within the limit.
+    let side = |side: f64| ((side * shrink) as u32).max(1);
+    frame.resized(side(w), side(h), Filter::Lanczos3)
+}
+
+/// Bytes held at the peak, per pixel: the picture (4 with alpha), the matte and what refinement
+/// holds beside it (4), the cutout (4), a composed picture (4), a blurred ground (3); the numbers
+/// are checked against the process by `benches`.
+pub fn peak_bytes(options: &RemoveBackground, pixels: u64) -> u64 {
+    let ground = if matches!(options.background, Ground::Blur(_)) {
+        3
+    } else {
+        0
+    };
+    let moved = if options.scale.is_some() || options.crop {
+        4
+    } else {
+        0
+    };
+    pixels * (4 + 4 + 4 + 4 + ground + moved)
+}

@@ -1,0 +1,409 @@
+//! Where things go: covering a size, cropping to the subject, placing the subject.
+
+use crate::frame::{Filter, Frame, Layout, Rect};
+
+/// A length in pixels, or as a share of the subject.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Length {
+    /// Pixels.
+    Px(f32),
+    /// Percent of the subject's height (above and below it) or width (beside it).
+    Percent(f32),
+}
+
+impl Default for Length {
+    fn default() -> Self {
+        Self::Px(0.0)
+    }
+}
+
+impl Length {
+    /// Whole pixels on a side of `side` pixels.
+    pub fn pixels(self, side: u32) -> i64 {
+        let exact = match self {
+            Self::Px(px) => px,
+            Self::Percent(share) => share / 100.0 * side as f32,
+        };
+        exact.round() as i64
+    }
+}
+
+/// Room around the subject; negative lengths cut into it.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Margin {
+    /// Above the subject.
+    pub top: Length,
+    /// To the right of it.
+    pub right: Length,
+    /// Below it.
+    pub bottom: Length,
+    /// To the left of it.
+    pub left: Length,
+}
+
+/// A rectangle that may reach beyond the picture, in its coordinates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Canvas {
+    /// Left edge.
+    pub x: i64,
+    /// Upper edge.
+    pub y: i64,
+    /// Width, at least 1.
+    pub width: u32,
+    /// Height, at least 1.
+    pub height: u32,
+}
+
+/// Where the subject goes on the canvas.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub enum Position {
+    /// Its centre stays where it was, as far as the scaled subject fits there.
+    #[default]
+    Original,
+    /// 0 touches the left or upper edge, 1 the right or lower one, 0.5 is the middle.
+    At {
+        /// Across, 0..=1.
+        x: f32,
+        /// Down, 0..=1.
+        y: f32,
+    },
+}
+
+/// The picture scaled to fill `width x height` with its sides in proportion; what is too much on two sides is
+/// cut off evenly.
+///
+/// # Panics
+/// If a side is 0.
+pub fn cover(frame: Frame, width: u32, height: u32) -> Frame {
+    assert!(width > 0 && height > 0, "a frame has at least one pixel");
+    let (w, h) = (u64::from(frame.width()), u64::from(frame.height()));
+    let (out_w, out_h) = (u64::from(width), u64::from(height));
+    // The largest rectangle of the wanted shape, to the nearest pixel.
+    let near = |a: u64, b: u64| ((a + b / 2) / b).max(1);
+    let (keep_w, keep_h) = if w * out_h > h * out_w {
+        (near(h * out_w, out_h).min(w), h)
+    } else {
+        (w, near(w * out_h, out_w).min(h))
+    };
+    let rect = centred(frame.width(), frame.height(), keep_w as u32, keep_h as u32);
+    let frame = if (keep_w, keep_h) == (w, h) {
+        frame
+    } else {
+        frame.cropped(rect)
+    };
+    if (frame.width(), frame.height()) == (width, height) {
+        return frame;
+    }
+    frame.resized(width, height, Filter::Lanczos3)
+}
+
+/// The middle `width x height` pixels of a picture, or all of it on a side that is shorter.
+pub fn centred(picture_w: u32, picture_h: u32, width: u32, height: u32) -> Rect {
+    let (width, height) = (width.clamp(1, picture_w), height.clamp(1, picture_h));
+    Rect {
+        x: (picture_w - width) / 2,
+        y: (picture_h - height) / 2,
+        width,
+        height,
+    }
+}
+
+/// The subject's box with its margin. It may reach outside the `picture` of (width, height); what
+/// is returned has at least one pixel.
+pub fn crop_box(subject: Rect, margin: Margin, picture: (u32, u32)) -> Canvas {
+    debug_assert!(
+        subject.x + subject.width <= picture.0 && subject.y + subject.height <= picture.1
+    );
+    let left = margin.left.pixels(subject.width);
+    let top = margin.top.pixels(subject.height);
+    let width = i64::from(subject.width) + left + margin.right.pixels(subject.width);
+    let height = i64::from(subject.height) + top + margin.bottom.pixels(subject.height);
+    let side = |v: i64| v.clamp(1, i64::from(u32::MAX)) as u32;
+    Canvas {
+        x: i64::from(subject.x) - left,
+        y: i64::from(subject.y) - top,
+        width: side(width),
+        height: side(height),
+    }
+}
+
+/// What `canvas` shows of the picture. What lies outside the picture is transparent; if there is
+/// such, the result has an alpha channel (a grey picture stays grey and is black there).
+pub fn crop_to(frame: Frame, canvas: Canvas) -> Frame {
+    let (w, h) = (i64::from(frame.width()), i64::from(frame.height()));
+    let left = canvas.x.clamp(0, w);
+    let top = canvas.y.clamp(0, h);
+    let right = (canvas.x + i64::from(canvas.width)).clamp(left, w);
+    let bottom = (canvas.y + i64::from(canvas.height)).clamp(top, h);
+    let inside = (right - left, bottom - top) == (canvas.width.into(), canvas.height.into());
+    if inside && (right - left, bottom - top) == (w, h) {
+        return frame;
+    }
+    let frame = if inside || frame.layout() != Layout::Rgb {
+        frame
+    } else {
+        frame.with_alpha()
+    };
+    let n = frame.layout().channels();
+    let mut out = Frame::filled(canvas.width, canvas.height, frame.layout(), [0; 4]);
+    let stride = out.stride();
+    let (from, length) = (left as usize * n, (right - left) as usize * n);
+    if length > 0 {
+        let to = (left - canvas.x) as usize * n;
+        for y in top..bottom {
+            let row = (y - canvas.y) as usize * stride + to;
+            out.data_mut()[row..][..length].copy_from_slice(&frame.row(y as u32)[from..][..length]);
+        }
+    }
+    out
+}
+
+/// The subject at another size and place, on a canvas of the cutout's size; what lies outside
+/// `subject` is dropped.
+///
+/// `scale` (0.1..=1): the share of the canvas that the subject's box takes on its relatively
+/// larger side; `None` leaves the size.
+pub fn place(cutout: Frame, subject: Rect, scale: Option<f32>, position: Position) -> Frame {
+    if scale.is_none() && position == Position::Original {
+        return cutout;
+    }
+    let (w, h) = (cutout.width(), cutout.height());
+    let (sub_w, sub_h) = (subject.width as f32, subject.height as f32);
+    let factor = scale.map_or(1.0, |share| {
+        share.clamp(0.1, 1.0) * (w as f32 / sub_w).min(h as f32 / sub_h)
+    });
+    let side = |length: f32, most: u32| ((length * factor).round() as u32).clamp(1, most);
+    let (new_w, new_h) = (side(sub_w, w), side(sub_h, h));
+    let part = cutout
+        .cropped(subject)
+        .resized(new_w, new_h, Filter::Lanczos3);
+    let (x, y) = match position {
+        Position::At { x, y } => (
+            x.clamp(0.0, 1.0) * (w - new_w) as f32,
+            y.clamp(0.0, 1.0) * (h - new_h) as f32,
+        ),
+        Position::Original => (
+            subject.x as f32 + (sub_w - new_w as f32) / 2.0,
+            subject.y as f32 + (sub_h - new_h as f32) / 2.0,
+        ),
+    };
+    let x = (x.round().max(0.0) as u32).min(w - new_w);
+    let y = (y.round().max(0.0) as u32).min(h - new_h);
+    crop_to(
+        part,
+        Canvas {
+            x: -i64::from(x),
+            y: -i64::from(y),
+            width: w,
+            height: h,
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Red is the column, green the row.
+    fn numbered(width: u32, height: u32, layout: Layout) -> Frame {
+        let pixel = |i: u32| [(i % width) as u8, (i / width) as u8, 7, 255];
+        let n = layout.channels();
+        let data = (0..width * height)
+            .flat_map(|i| pixel(i)[..n].to_vec())
+            .collect();
+        Frame::new(width, height, layout, data)
+    }
+
+    #[test]
+    fn covering_cuts_the_middle_out() {
+        let covered = cover(numbered(10, 4, Layout::Rgb), 4, 4);
+        assert_eq!((covered.width(), covered.height()), (4, 4));
+        assert_eq!(covered.row(1), [3, 1, 7, 4, 1, 7, 5, 1, 7, 6, 1, 7]);
+        let covered = cover(numbered(4, 10, Layout::Rgb), 4, 2);
+        assert_eq!((covered.row(0)[1], covered.row(1)[1]), (4, 5));
+        for (w, h) in [(1, 1), (1, 50), (300, 2), (33, 33)] {
+            for (out_w, out_h) in [(1, 1), (64, 3), (3, 64)] {
+                let covered = cover(numbered(w, h, Layout::Rgba), out_w, out_h);
+                assert_eq!((covered.width(), covered.height()), (out_w, out_h));
+            }
+        }
+    }
+
+    #[test]
+    fn the_centred_part_never_leaves_the_picture() {
+        assert_eq!(
+            centred(10, 8, 4, 4),
+            Rect {
+                x: 3,
+                y: 2,
+                width: 4,
+                height: 4
+            }
+        );
+        assert_eq!(
+            centred(3, 8, 40, 0),
+            Rect {
+                x: 0,
+                y: 3,
+                width: 3,
+                height: 1
+            }
+        );
+    }
+
+    #[test]
+    fn margins_count_from_the_subject_and_may_leave_the_picture() {
+        let subject = Rect {
+            x: 10,
+            y: 20,
+            width: 40,
+            height: 20,
+        };
+        let margin = Margin {
+            top: Length::Percent(50.0),
+            right: Length::Percent(50.0),
+            bottom: Length::Px(3.0),
+            left: Length::Px(15.0),
+        };
+        let canvas = crop_box(subject, margin, (60, 60));
+        assert_eq!(
+            canvas,
+            Canvas {
+                x: -5,
+                y: 10,
+                width: 75,
+                height: 33
+            }
+        );
+        let eaten = Margin {
+            left: Length::Px(-1e9),
+            right: Length::Px(-1e9),
+            ..Margin::default()
+        };
+        assert_eq!(crop_box(subject, eaten, (60, 60)).width, 1);
+    }
+
+    #[test]
+    fn outside_the_picture_a_crop_is_transparent() {
+        let crop = crop_to(
+            numbered(4, 3, Layout::Rgb),
+            Canvas {
+                x: -1,
+                y: 2,
+                width: 3,
+                height: 2,
+            },
+        );
+        assert_eq!(crop.layout(), Layout::Rgba);
+        assert_eq!(crop.row(0), [0, 0, 0, 0, 0, 2, 7, 255, 1, 2, 7, 255]);
+        assert_eq!(crop.row(1), [0; 12]);
+        let inside = crop_to(
+            numbered(4, 3, Layout::Rgb),
+            Canvas {
+                x: 1,
+                y: 1,
+                width: 2,
+                height: 1,
+            },
+        );
+        assert_eq!(
+            (inside.layout(), inside.row(0)),
+            (Layout::Rgb, &[1, 1, 7, 2, 1, 7][..])
+        );
+        let far = Canvas {
+            x: i64::from(u32::MAX),
+            y: -5000,
+            width: 2,
+            height: 2,
+        };
+        assert_eq!(crop_to(numbered(4, 3, Layout::Rgba), far).data(), [0; 16]);
+    }
+
+    #[test]
+    fn a_subject_is_placed_where_and_as_large_as_asked() {
+        let (w, h) = (100, 50);
+        let subject = Rect {
+            x: 10,
+            y: 20,
+            width: 10,
+            height: 10,
+        };
+        let mut cutout = Frame::filled(w, h, Layout::Rgba, [0; 4]);
+        for y in 20..30 {
+            cutout.data_mut()[(y * 100 + 10) * 4..][..40].fill(255);
+        }
+        let bounds = |frame: &Frame| frame.alpha().and_then(|a| a.bounds(128));
+        let same = place(cutout.clone(), subject, None, Position::Original);
+        assert!(same == cutout);
+        let corner = place(
+            cutout.clone(),
+            subject,
+            None,
+            Position::At { x: 1.0, y: 0.0 },
+        );
+        assert_eq!(
+            bounds(&corner),
+            Some(Rect {
+                x: 90,
+                y: 0,
+                width: 10,
+                height: 10
+            })
+        );
+        // Relative to the canvas the height is the larger side.
+        let scaled = place(
+            cutout.clone(),
+            subject,
+            Some(0.8),
+            Position::At { x: 0.5, y: 0.5 },
+        );
+        assert_eq!(
+            bounds(&scaled),
+            Some(Rect {
+                x: 30,
+                y: 5,
+                width: 40,
+                height: 40
+            })
+        );
+        // As near to its old centre, (15, 25), as 40 x 40 pixels fit.
+        let kept = place(cutout.clone(), subject, Some(0.8), Position::Original);
+        assert_eq!(
+            bounds(&kept),
+            Some(Rect {
+                x: 0,
+                y: 5,
+                width: 40,
+                height: 40
+            })
+        );
+        let full = place(cutout, subject, Some(1.0), Position::At { x: 0.0, y: 1.0 });
+        assert_eq!(
+            bounds(&full),
+            Some(Rect {
+                x: 0,
+                y: 0,
+                width: 50,
+                height: 50
+            })
+        );
+        let dot = Frame::filled(1, 1, Layout::Rgba, [9; 4]);
+        let all = Rect {
+            x: 0,
+            y: 0,
+            width: 1,
+            height: 1,
+        };
+        assert!(
+            place(
+                dot.clone(),
+                all,
+                Some(0.1),
+                Position::At {
+                    x: f32::NAN,
+                    y: 7.0
+                }
+            ) == dot
+        );
+    }
+}

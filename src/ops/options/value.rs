@@ -1,0 +1,360 @@
+//! The types of option values: how each is written, and what it takes.
+
+use crate::{
+    error::Error,
+    ops::geometry::{Length, Margin, Position},
+};
+
+/// What an option takes, for the OpenAPI document, the command line and messages.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Kind {
+    /// `true` or `false`.
+    Flag,
+    /// A whole number in this range.
+    Integer(i64, i64),
+    /// A number in this range.
+    Number(f64, f64),
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// A comma-separated list of these words, or one of the words after it alone.
+    List(&'static [&'static str], &'static [&'static str]),
+    /// Text of a form that the sentence describes, with an example.
+    Text(&'static str, &'static str),
+}
+
+impl Kind {
+    /// What the option takes, in words.
+    pub fn expects(self) -> String {
+        match self {
+            Self::Flag => "true or false".to_owned(),
+            Self::Integer(low, high) => format!("a whole number from {low} to {high}"),
+            Self::Number(low, high) => format!("a number from {low} to {high}"),
+            Self::Choice(words) => format!("one of {}", words.join(", ")),
+            Self::List(words, alone) => {
+                let alone: String = alone.iter().map(|word| format!("{word}, or ")).collect();
+                format!("{alone}a comma-separated list of {}", words.join(", "))
+            }
+            Self::Text(form, _) => form.to_owned(),
+        }
+    }
+}
+
+/// A value of an option.
+pub trait Value: Sized {
+    /// What it takes.
+    const KIND: Kind;
+
+    /// The value that `text` writes; `None` where it writes none.
+    fn parse(text: &str) -> Option<Self>;
+
+    /// The value of `option`.
+    ///
+    /// # Errors
+    /// [`Error::BadValue`] with what the option takes; the text itself is not repeated.
+    fn read(option: &'static str, text: &str) -> Result<Self, Error> {
+        Self::parse(text).ok_or_else(|| Error::bad_value(option, Self::KIND.expects()))
+    }
+}
+
+impl Value for bool {
+    const KIND: Kind = Kind::Flag;
+
+    /// HTML forms, query strings and other services write truth in many ways.
+    fn parse(text: &str) -> Option<Self> {
+        match text.to_ascii_lowercase().as_str() {
+            "true" | "1" | "yes" | "on" | "t" | "y" => Some(true),
+            "false" | "0" | "no" | "off" | "f" | "n" => Some(false),
+            _ => None,
+        }
+    }
+}
+
+/// A whole number from `LOW` to `HIGH`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Int<const LOW: i32, const HIGH: i32>(pub i32);
+
+impl<const LOW: i32, const HIGH: i32> Value for Int<LOW, HIGH> {
+    const KIND: Kind = Kind::Integer(LOW as i64, HIGH as i64);
+
+    fn parse(text: &str) -> Option<Self> {
+        text.parse()
+            .ok()
+            .filter(|n| (LOW..=HIGH).contains(n))
+            .map(Self)
+    }
+}
+
+/// A number from `LOW` to `HIGH`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Num<const LOW: i32, const HIGH: i32>(pub f32);
+
+impl<const LOW: i32, const HIGH: i32> Value for Num<LOW, HIGH> {
+    const KIND: Kind = Kind::Number(LOW as f64, HIGH as f64);
+
+    fn parse(text: &str) -> Option<Self> {
+        let number: f32 = text.parse().ok()?;
+        (LOW as f32..=HIGH as f32)
+            .contains(&number)
+            .then_some(Self(number))
+    }
+}
+
+/// Empty text is no value.
+impl<T: Value> Value for Option<T> {
+    const KIND: Kind = T::KIND;
+
+    fn parse(text: &str) -> Option<Self> {
+        if text.is_empty() {
+            Some(None)
+        } else {
+            T::parse(text).map(Some)
+        }
+    }
+}
+
+/// An enum of words, with its [`Value`].
+macro_rules! choice {
+    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $word:literal,)+ }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum $name { $($(#[$doc])* $variant,)+ }
+
+        impl Value for $name {
+            const KIND: Kind = Kind::Choice(&[$($word),+]);
+
+            fn parse(text: &str) -> Option<Self> {
+                match text {
+                    $($word => Some(Self::$variant),)+
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+pub(super) use choice;
+
+/// The name of a model: 1 to 64 letters, digits, `-`, `_` or `.`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelName(pub String);
+
+impl Value for ModelName {
+    const KIND: Kind = Kind::Text("the name of a model; GET /v1/models lists them", "cutout");
+
+    fn parse(text: &str) -> Option<Self> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        let fits = (1..=64).contains(&text.len()) && text.chars().all(plain);
+        fits.then(|| Self(text.to_owned()))
+    }
+}
+
+/// What a cutout is put on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Ground {
+    /// Nothing: transparency.
+    None,
+    /// One colour, red, green, blue, alpha.
+    Color([u8; 4]),
+    /// The picture's own background, blurred; the radius in pixels, or one made for the size.
+    Blur(Option<f32>),
+}
+
+impl Value for Ground {
+    const KIND: Kind = Kind::Text(
+        "`none`, a colour (#rgb, #rrggbb, #rrggbbaa or a CSS name), `blur`, or `blur:RADIUS` \
+         with a radius from 0.5 to 500 pixels",
+        "#ffffff",
+    );
+
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "none" | "transparent" => Some(Self::None),
+            "blur" => Some(Self::Blur(None)),
+            _ => match text.strip_prefix("blur:") {
+                Some(radius) => {
+                    let radius: f32 = radius.parse().ok()?;
+                    (0.5..=500.0)
+                        .contains(&radius)
+                        .then_some(Self::Blur(Some(radius)))
+                }
+                None => Rgba::parse(text).map(|color| Self::Color(color.0)),
+            },
+        }
+    }
+}
+
+/// A colour, red, green, blue, alpha: `#rgb`, `#rgba`, `#rrggbb`, `#rrggbbaa` (the `#` may be
+/// missing) or a name of CSS Color Module Level 4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rgba(pub [u8; 4]);
+
+impl Value for Rgba {
+    const KIND: Kind = Kind::Text(
+        "a colour: #rgb, #rrggbb, #rrggbbaa or a CSS name",
+        "#ffffff",
+    );
+
+    fn parse(text: &str) -> Option<Self> {
+        // The crate also reads functions such as hsl(); an option is a plain word.
+        let plain = text.strip_prefix('#').unwrap_or(text);
+        if plain.is_empty() || !plain.chars().all(|c| c.is_ascii_alphanumeric()) {
+            return None;
+        }
+        let color = csscolorparser::parse(text).ok()?;
+        Some(Self(color.to_rgba8()))
+    }
+}
+
+/// `12`, `12px` or `12%`, not below 0.
+fn length(text: &str) -> Option<Length> {
+    let positive = |number: &str, most: f32| {
+        let number: f32 = number.parse().ok()?;
+        (0.0..=most).contains(&number).then_some(number)
+    };
+    match text.strip_suffix('%') {
+        Some(percent) => positive(percent, 100.0).map(Length::Percent),
+        None => positive(text.strip_suffix("px").unwrap_or(text), 65_535.0).map(Length::Px),
+    }
+}
+
+fn lengths(text: &str) -> Option<Vec<Length>> {
+    let words = text.split([',', ' ']).filter(|word| !word.is_empty());
+    words.map(length).collect()
+}
+
+/// Space around a subject: one length for all sides, two for vertical and horizontal, or four
+/// (top, right, bottom, left). Shares are of the subject's own sides.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Margins(pub Margin);
+
+impl Value for Margins {
+    const KIND: Kind = Kind::Text(
+        "one, two or four lengths from 0, each in pixels or percent",
+        "10%",
+    );
+
+    fn parse(text: &str) -> Option<Self> {
+        let [top, right, bottom, left] = match lengths(text)?[..] {
+            [all] => [all; 4],
+            [vertical, horizontal] => [vertical, horizontal, vertical, horizontal],
+            [top, right, bottom, left] => [top, right, bottom, left],
+            _ => return None,
+        };
+        Some(Self(Margin {
+            top,
+            right,
+            bottom,
+            left,
+        }))
+    }
+}
+
+/// A rectangle of the picture: x, y, width, height.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Region(pub [Length; 4]);
+
+impl Value for Region {
+    const KIND: Kind = Kind::Text(
+        "`x,y,width,height`, each in pixels or percent of the side",
+        "10%,0,80%,100%",
+    );
+
+    fn parse(text: &str) -> Option<Self> {
+        lengths(text)?.try_into().ok().map(Self)
+    }
+}
+
+/// The share of the picture that the subject fills, 0.1 to 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scale(pub f32);
+
+impl Value for Scale {
+    const KIND: Kind = Kind::Text("`original`, or a percentage from 10% to 100%", "80%");
+
+    fn parse(text: &str) -> Option<Self> {
+        let percent: f32 = text.strip_suffix('%')?.parse().ok()?;
+        (10.0..=100.0)
+            .contains(&percent)
+            .then_some(Self(percent / 100.0))
+    }
+}
+
+/// Where the subject is put.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Place(pub Position);
+
+impl Value for Place {
+    const KIND: Kind = Kind::Text(
+        "`original`, `center`, or one or two percentages such as `50% 100%`",
+        "center",
+    );
+
+    fn parse(text: &str) -> Option<Self> {
+        let share = |length: Length| match length {
+            Length::Percent(percent) => Some(percent / 100.0),
+            Length::Px(_) => None,
+        };
+        let position = match text {
+            "original" => Position::Original,
+            "center" => Position::At { x: 0.5, y: 0.5 },
+            _ => match lengths(text)?[..] {
+                [both] => Position::At {
+                    x: share(both)?,
+                    y: share(both)?,
+                },
+                [x, y] => Position::At {
+                    x: share(x)?,
+                    y: share(y)?,
+                },
+                _ => return None,
+            },
+        };
+        Some(Self(position))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_outside_their_range_are_refused() {
+        assert_eq!(Num::<0, 50>::parse("12.5"), Some(Num(12.5)));
+        for bad in ["-0.1", "50.1", "nan", "inf", "", "1e99", "5 "] {
+            assert_eq!(Num::<0, 50>::parse(bad), None, "{bad}");
+        }
+        assert_eq!(Int::<1, 100>::parse("100"), Some(Int(100)));
+        assert_eq!(Int::<1, 100>::parse("0"), None);
+    }
+
+    #[test]
+    fn colours_are_hex_or_css_names() {
+        assert_eq!(Rgba::parse("#f00"), Some(Rgba([255, 0, 0, 255])));
+        assert_eq!(
+            Rgba::parse("81d4fa77"),
+            Some(Rgba([0x81, 0xd4, 0xfa, 0x77]))
+        );
+        assert_eq!(
+            Rgba::parse("rebeccapurple"),
+            Some(Rgba([0x66, 0x33, 0x99, 255]))
+        );
+        assert_eq!(Rgba::parse("hsl(0,1%,1%)"), None);
+        assert_eq!(Ground::parse("blur:12"), Some(Ground::Blur(Some(12.0))));
+        assert_eq!(Ground::parse("blur:0"), None);
+    }
+
+    #[test]
+    fn lengths_come_in_ones_twos_and_fours() {
+        let Margins(margin) = Margins::parse("10 5%").unwrap();
+        assert_eq!(
+            (margin.top, margin.left),
+            (Length::Px(10.0), Length::Percent(5.0))
+        );
+        assert_eq!(Margins::parse("1,2,3"), None);
+        assert!(Region::parse("0,0,100%,50%").is_some() && Region::parse("0,0,-1,5").is_none());
+        assert_eq!(
+            Place::parse("25% 100%"),
+            Some(Place(Position::At { x: 0.25, y: 1.0 }))
+        );
+        assert_eq!(Place::parse("25"), None, "a place is a share, not pixels");
+    }
+}
