@@ -1,6 +1,6 @@
 """Contact sheet for looking: each picture, then each model's cutout on a magenta or checkered ground.
 
-    python contact_sheet.py --model A.onnx --model B.onnx --out sheet.png ../shared/data/photos/*.jpg
+    python models/evaluation/contact_sheet.py --model A.onnx --model B.onnx --out sheet.png ../shared/data/photos/*.jpg
 """
 import argparse
 

@@ -1,6 +1,6 @@
 """Measure cutout models (ONNX files) on folders of pairs: picture NAME.jpg or .webp, mask NAME.png.
 
-    python evaluate.py --model ../shared/models/u2netp.onnx --model ../cutout.onnx \
+    python models/evaluation/evaluate.py --model ../shared/models/u2netp.onnx --model models/cutout.onnx \
         --pairs ../shared/data/eval/people --pairs ../shared/data/eval/animals --limit 60
 
 mIoU: mean intersection over union at 0.5; pixels inside either. MAE: mean absolute error of the matte.

@@ -1,6 +1,6 @@
 """Measure restoration models (ONNX files) on clean pictures with made damage: RGB PSNR in dB.
 
-    python evaluate_restore.py --model ../shared/models/restore-bootstrap.onnx --limit 12
+    python models/evaluation/evaluate_restore.py --model ../shared/models/restore-bootstrap.onnx --limit 12
 """
 import argparse
 import time

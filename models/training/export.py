@@ -1,6 +1,6 @@
 """A checkpoint as ONNX: normalisation inside, weights stored as fp16, everything computed in fp32.
 
-    python export.py --checkpoint RUN/last.pt --side 352 --out cutout.onnx
+    python models/training/export.py --checkpoint RUN/last.pt --side 352 --out models/cutout.onnx
 """
 import argparse
 import hashlib

@@ -1,6 +1,6 @@
 """Train the cutout net. The same command on CPU or GPU; started again it goes on where it stopped.
 
-    python train_cutout.py --cache CACHE --out RUN --warm-start ../shared/models/cutout-bootstrap.onnx
+    python models/training/train_cutout.py --cache CACHE --out RUN --warm-start ../shared/models/cutout-bootstrap.onnx
 """
 import argparse
 import json

@@ -160,3 +160,132 @@ fn changes_nothing(transform: &Transform8BitExecutor, samples: Samples) -> bool 
     transform.transform(&colors, &mut mapped).is_err()
         || colors.iter().zip(&mapped).all(|(a, b)| a.abs_diff(*b) <= 1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn converted(profile: &ColorProfile, samples: Samples, data: &[u8]) -> Vec<u8> {
+        let profile = profile.encode().expect("it is one of the crate's own");
+        raw(Some(profile), samples, data).into_srgb().into_data()
+    }
+
+    fn raw(profile: Option<Vec<u8>>, samples: Samples, data: &[u8]) -> Raw {
+        let width = (data.len() / samples.count()) as u32;
+        Raw {
+            width,
+            height: 1,
+            samples,
+            data: data.to_vec(),
+            profile,
+        }
+    }
+
+    #[test]
+    fn colours_of_a_wide_profile_become_those_of_srgb() {
+        let p3 = ColorProfile::new_display_p3();
+        // Computed from the primaries of SMPTE EG 432-1 and IEC 61966-2-1 in double precision.
+        let near = |found: &[u8], wanted: &[u8]| {
+            assert!(
+                found.iter().zip(wanted).all(|(a, b)| a.abs_diff(*b) <= 1),
+                "{found:?}"
+            );
+        };
+        near(
+            &converted(&p3, Samples::Rgb, &[128, 64, 64]),
+            &[138, 59, 62],
+        );
+        near(
+            &converted(&p3, Samples::Rgb, &[200, 100, 150]),
+            &[215, 93, 152],
+        );
+        near(&converted(&p3, Samples::Rgb, &[255, 0, 0]), &[255, 0, 0]);
+        near(&converted(&p3, Samples::Rgb, &[90, 90, 90]), &[90, 90, 90]);
+        near(
+            &converted(&p3, Samples::Rgba, &[128, 64, 64, 7]),
+            &[138, 59, 62, 7],
+        );
+    }
+
+    #[test]
+    fn gray_follows_its_tone_curve() {
+        let gamma = ColorProfile::new_gray_with_gamma(1.8);
+        // 255 * srgb((100 / 255) ^ 1.8)
+        let found = converted(&gamma, Samples::Gray, &[0, 100, 255]);
+        for (found, wanted) in found.iter().zip([0, 0, 0, 119, 119, 119, 255, 255, 255]) {
+            assert!(found.abs_diff(wanted) <= 1, "{found} {wanted}");
+        }
+        let found = converted(&gamma, Samples::GrayAlpha, &[100, 40]);
+        assert!(found[0].abs_diff(119) <= 1 && found[3] == 40, "{found:?}");
+    }
+
+    #[test]
+    fn a_profile_that_is_srgb_changes_nothing() {
+        let srgb = ColorProfile::new_srgb()
+            .encode()
+            .expect("it is one of the crate's own");
+        assert!(transform(&srgb, Samples::Rgb).is_none());
+        let p3 = ColorProfile::new_display_p3()
+            .encode()
+            .expect("it is one of the crate's own");
+        assert!(transform(&p3, Samples::Rgb).is_some());
+    }
+
+    #[test]
+    fn broken_profiles_and_those_of_other_samples_are_ignored() {
+        let p3 = ColorProfile::new_display_p3()
+            .encode()
+            .expect("it is one of the crate's own");
+        for profile in [vec![], vec![0; 4000], p3[..200].to_vec(), p3.clone()] {
+            let frame = raw(Some(profile), Samples::Gray, &[50]).into_srgb();
+            assert_eq!(frame.data(), [50, 50, 50]);
+        }
+        for at in 0..p3.len() {
+            let mut changed = p3.clone();
+            changed[at] ^= 0xff;
+            let _ = raw(Some(changed), Samples::Rgb, &[1, 2, 3]).into_srgb();
+        }
+    }
+
+    #[test]
+    fn inks_take_from_white() {
+        let inks = [0, 0, 0, 0, 255, 0, 0, 0, 0, 128, 255, 51];
+        let frame = raw(None, Samples::Cmyk, &inks).into_srgb();
+        assert_eq!(frame.data(), [255, 255, 255, 0, 255, 255, 204, 102, 0]);
+    }
+
+    #[test]
+    fn inks_go_through_their_profile() {
+        // Every mixture is the same grey, L* 50, which is 119 in sRGB; 8 bits of Lab are coarse.
+        let frame = raw(Some(constant_press()), Samples::Cmyk, &[9, 99, 199, 0]).into_srgb();
+        assert!(
+            frame.data().iter().all(|v| v.abs_diff(119) <= 3),
+            "{:?}",
+            frame.data()
+        );
+    }
+
+    /// A CMYK profile (ICC.1:2001-04, 6.5.6 lut8Type with a grid of two) of one colour.
+    fn constant_press() -> Vec<u8> {
+        let mut lut = b"mft1\0\0\0\0\x04\x03\x02\0".to_vec();
+        for i in 0..9 {
+            lut.extend(i32::to_be_bytes(if i % 4 == 0 { 1 << 16 } else { 0 }));
+        }
+        lut.extend((0..=255).collect::<Vec<u8>>().repeat(4));
+        // L* in 255ths of 100, a* and b* from 128.
+        lut.extend([128, 128, 128].repeat(16));
+        lut.extend((0..=255).collect::<Vec<u8>>().repeat(3));
+        let mut profile = vec![0; 128];
+        profile[..4].copy_from_slice(&(144 + lut.len() as u32).to_be_bytes());
+        profile[8..12].copy_from_slice(&[2, 0x40, 0, 0]);
+        profile[12..24].copy_from_slice(b"prtrCMYKLab ");
+        profile[36..40].copy_from_slice(b"acsp");
+        // The illuminant D50.
+        profile[68..80].copy_from_slice(&[0, 0, 0xf6, 0xd6, 0, 1, 0, 0, 0, 0, 0xd3, 0x2d]);
+        profile.extend([0, 0, 0, 1]);
+        profile.extend(b"A2B0");
+        profile.extend([144, lut.len() as u32].map(u32::to_be_bytes).concat());
+        profile.extend(lut);
+        profile
+    }
+}

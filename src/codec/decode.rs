@@ -115,3 +115,167 @@ fn divide_by_alpha(data: &mut [u8]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::{
+        Encoded, Encoding, encode,
+        fixtures::{bmp, decoded, exif, file, gif, jpeg, picture, probed, tiff, with_segment},
+    };
+    use crate::frame::{Layout, Orientation};
+
+    /// The largest difference of two samples of two frames of the same shape.
+    fn distance(a: &Frame, b: &Frame) -> u8 {
+        assert_eq!(
+            (a.width(), a.height(), a.layout()),
+            (b.width(), b.height(), b.layout())
+        );
+        a.data()
+            .iter()
+            .zip(b.data())
+            .map(|(a, b)| a.abs_diff(*b))
+            .max()
+            .unwrap_or(0)
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        for layout in [Layout::Rgb, Layout::Rgba] {
+            let frame = picture(61, 47, layout);
+            assert_eq!(decoded(&file(&frame, Encoded::Png)), Ok(frame.clone()));
+            let lossy = decoded(&file(&frame, Encoded::Webp)).expect("it is valid");
+            assert!(
+                distance(&lossy, &frame) < 24,
+                "{}",
+                distance(&lossy, &frame)
+            );
+        }
+        let frame = picture(61, 47, Layout::Rgb);
+        for (quality, progressive) in [(85, false), (85, true), (95, false)] {
+            let encoding = Encoding {
+                quality,
+                progressive,
+                ..Encoding::new(Encoded::Jpeg)
+            };
+            let back = encode(&frame, &encoding).and_then(|bytes| decoded(&bytes));
+            assert!(back.is_ok_and(|back| distance(&back, &frame) < 12));
+        }
+    }
+
+    #[test]
+    fn every_orientation_is_applied_once() {
+        let plain = jpeg(24, 16);
+        let stored = decoded(&plain).expect("it is valid");
+        for value in 1..=8 {
+            let orientation = Orientation::from_exif(value);
+            let block = [b"Exif\0\0".as_slice(), &exif(value)].concat();
+            let bytes = with_segment(&plain, 0xe1, &block);
+            let size = probed(&bytes).map(|header| header.upright_size());
+            assert_eq!(size, Ok(if value < 5 { (24, 16) } else { (16, 24) }));
+            assert_eq!(
+                decoded(&bytes),
+                Ok(stored.clone().oriented(orientation)),
+                "{value}"
+            );
+        }
+    }
+
+    #[test]
+    fn gif_bmp_and_tiff_become_rgb_or_rgba() {
+        let red = Frame::filled(3, 2, Layout::Rgb, [255, 0, 0, 0]);
+        assert_eq!(decoded(&gif(3, 2, None, &[[0, 0, 3, 2]])), Ok(red.clone()));
+        assert_eq!(decoded(&bmp(3, 2, [255, 0, 0])), Ok(red));
+        let clear = decoded(&gif(3, 2, Some(1), &[[0, 0, 3, 2]])).expect("it is valid");
+        assert!(
+            clear
+                .data()
+                .as_chunks::<4>()
+                .0
+                .iter()
+                .all(|pixel| pixel[3] == 0)
+        );
+        // A frame at the right of the canvas, which is transparent elsewhere.
+        let part = decoded(&gif(2, 1, None, &[[1, 0, 1, 1]])).expect("it is valid");
+        assert_eq!(part.data(), [0, 0, 0, 0, 255, 0, 0, 255]);
+        let entries = [
+            (256, 2),
+            (257, 1),
+            (258, 8),
+            (259, 1),
+            (262, 1),
+            (273, 8),
+            (278, 1),
+            (279, 2),
+        ];
+        let gray = decoded(&tiff(&entries, &[7, 200])).expect("it is valid");
+        assert_eq!(
+            (gray.layout(), gray.data()),
+            (Layout::Rgb, [7, 7, 7, 200, 200, 200].as_slice())
+        );
+    }
+
+    #[test]
+    fn premultiplied_colours_are_divided() {
+        let mut pixels = [10, 20, 40, 128, 255, 0, 0, 255, 9, 9, 9, 0];
+        divide_by_alpha(&mut pixels);
+        assert_eq!(pixels, [20, 40, 80, 128, 255, 0, 0, 255, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn a_header_of_another_file_is_refused() {
+        let (small, large) = (jpeg(16, 16), jpeg(32, 32));
+        let header = probed(&small).expect("it is valid");
+        assert_eq!(decode(&large, &header), Err(Error::BrokenPicture));
+        let webp = file(&picture(16, 16, Layout::Rgb), Encoded::Webp);
+        assert_eq!(decode(&webp, &header), Err(Error::BrokenPicture));
+    }
+
+    #[test]
+    fn a_cut_file_is_never_a_whole_picture() {
+        let frame = picture(48, 40, Layout::Rgba);
+        let progressive = Encoding {
+            progressive: true,
+            ..Encoding::new(Encoded::Jpeg)
+        };
+        let lossless = Encoding {
+            lossless: true,
+            ..Encoding::new(Encoded::Webp)
+        };
+        let files = [
+            file(&frame, Encoded::Png),
+            file(&frame, Encoded::Jpeg),
+            encode(&frame, &progressive).expect("it can be written"),
+            file(&frame, Encoded::Webp),
+            encode(&frame, &lossless).expect("it can be written"),
+            gif(48, 40, None, &[[0, 0, 48, 40]]),
+            bmp(48, 40, [1, 2, 3]),
+        ];
+        for bytes in files {
+            let whole = decoded(&bytes).expect("it is valid");
+            for len in 0..bytes.len() {
+                // Where nothing of the picture is lost, it may be shown.
+                if let Ok(frame) = decoded(&bytes[..len]) {
+                    assert!(frame == whole, "{len} of {}", bytes.len());
+                }
+            }
+            assert!(decoded(&bytes[..bytes.len() / 2]).is_err());
+        }
+    }
+
+    #[test]
+    fn changed_bytes_never_panic() {
+        let frame = picture(24, 20, Layout::Rgba);
+        let files = [Encoded::Jpeg, Encoded::Png, Encoded::Webp].map(|format| file(&frame, format));
+        let others = [gif(9, 7, Some(0), &[[0, 0, 9, 7]; 2]), bmp(9, 7, [0; 3])];
+        for bytes in files.into_iter().chain(others) {
+            for at in 0..bytes.len().min(800) {
+                for value in [0, 0xff, bytes[at] ^ 1, bytes[at] ^ 0x80] {
+                    let mut changed = bytes.clone();
+                    changed[at] = value;
+                    let _ = decoded(&changed);
+                }
+            }
+        }
+    }
+}

@@ -229,3 +229,120 @@ fn on_white(frame: &Frame) -> Vec<u8> {
     }
     rgb
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::fixtures::{decoded, picture};
+
+    fn written(frame: &Frame, change: impl Fn(&mut Encoding), format: Encoded) -> Vec<u8> {
+        let mut encoding = Encoding::new(format);
+        change(&mut encoding);
+        encode(frame, &encoding).expect("any small frame can be written")
+    }
+
+    #[test]
+    fn png_has_three_kinds_of_chunks_only() {
+        let file = written(&picture(9, 9, Layout::Rgba), |_| (), Encoded::Png);
+        let mut rest = &file[8..];
+        let mut kinds = Vec::new();
+        while let Some((len, tail)) = rest.split_first_chunk() {
+            kinds.push(tail[..4].to_vec());
+            rest = &tail[u32::from_be_bytes(*len) as usize + 8..];
+        }
+        assert_eq!(kinds, [b"IHDR", b"IDAT", b"IEND"]);
+    }
+
+    #[test]
+    fn every_compression_of_png_is_lossless_and_ever_smaller() {
+        let frame = picture(200, 150, Layout::Rgba);
+        let [fast, balanced, small] =
+            [Compression::Fast, Compression::Balanced, Compression::Small]
+                .map(|compression| written(&frame, |e| e.compression = compression, Encoded::Png));
+        assert!(fast.len() > balanced.len() && balanced.len() >= small.len());
+        for file in [fast, balanced, small] {
+            assert_eq!(decoded(&file), Ok(frame.clone()));
+        }
+    }
+
+    #[test]
+    fn lossless_webp_keeps_what_is_visible() {
+        let frame = picture(31, 22, Layout::Rgba);
+        let file = written(&frame, |e| e.lossless = true, Encoded::Webp);
+        assert_eq!(decoded(&file), Ok(frame));
+        let file = written(&picture(31, 22, Layout::Rgba), |_| (), Encoded::Webp);
+        assert!(
+            [b"EXIF", b"ICCP", b"XMP "]
+                .iter()
+                .all(|kind| !file.windows(4).any(|w| w == *kind))
+        );
+    }
+
+    #[test]
+    fn transparency_shows_white_in_jpeg() {
+        let frame = Frame::filled(16, 16, Layout::Rgba, [0, 0, 0, 0]);
+        let back = decoded(&written(&frame, |_| (), Encoded::Jpeg));
+        assert_eq!(back, Ok(Frame::filled(16, 16, Layout::Rgb, [255; 4])));
+    }
+
+    #[test]
+    fn masks_are_written_in_every_format() {
+        let mask = picture(20, 10, Layout::Gray);
+        let png = decoded(&written(&mask, |_| (), Encoded::Png)).expect("it is valid");
+        assert!(
+            png.data()
+                .as_chunks::<3>()
+                .0
+                .iter()
+                .zip(mask.data())
+                .all(|(p, &v)| *p == [v; 3])
+        );
+        for format in [Encoded::Webp, Encoded::Jpeg] {
+            let back = decoded(&written(&mask, |_| (), format)).expect("it is valid");
+            assert_eq!(
+                (back.width(), back.height(), back.layout()),
+                (20, 10, Layout::Rgb)
+            );
+        }
+    }
+
+    #[test]
+    fn the_same_frame_gives_the_same_bytes() {
+        let frame = picture(64, 48, Layout::Rgba);
+        for format in [Encoded::Png, Encoded::Webp, Encoded::Jpeg] {
+            assert_eq!(
+                written(&frame, |_| (), format),
+                written(&frame, |_| (), format)
+            );
+        }
+    }
+
+    #[test]
+    fn quality_and_subsampling_change_the_size() {
+        let frame = picture(64, 64, Layout::Rgb);
+        let size = |quality, subsampling| {
+            let change = |e: &mut Encoding| (e.quality, e.subsampling) = (quality, subsampling);
+            written(&frame, change, Encoded::Jpeg).len()
+        };
+        assert!(size(0, None) == size(1, None) && size(1, None) < size(100, None));
+        assert_eq!(size(89, None), size(89, Some(Subsampling::Half)));
+        assert_eq!(size(90, None), size(90, Some(Subsampling::Full)));
+        assert!(size(90, Some(Subsampling::Half)) < size(90, None));
+    }
+
+    #[test]
+    fn sides_that_a_format_cannot_store_are_refused() {
+        let wide = |width| Frame::filled(width, 1, Layout::Rgb, [0; 4]);
+        for (frame, format) in [(wide(16_384), Encoded::Webp), (wide(65_536), Encoded::Jpeg)] {
+            let refused = encode(&frame, &Encoding::new(format));
+            assert!(matches!(
+                refused,
+                Err(Error::BadValue {
+                    option: "format",
+                    ..
+                })
+            ));
+        }
+        assert!(encode(&wide(65_536), &Encoding::new(Encoded::Png)).is_ok());
+    }
+}

@@ -1,7 +1,12 @@
 //! Files made in code, for the tests of this module.
 
-use super::{Encoded, Encoding, Format, PictureLimits, encode};
-use crate::frame::{Frame, Layout};
+use std::io::Cursor;
+
+use super::{Encoded, Encoding, Format, Header, PictureLimits, decode, encode, probe};
+use crate::{
+    error::Error,
+    frame::{Frame, Layout},
+};
 
 pub(super) const ALL: [Format; 6] = [
     Format::Jpeg,
@@ -19,6 +24,16 @@ pub(super) fn limits() -> PictureLimits {
         max_side: 16_384,
         formats: ALL.to_vec(),
     }
+}
+
+/// What `probe` says with these limits.
+pub(super) fn probed(bytes: &[u8]) -> Result<Header, Error> {
+    probe(&mut Cursor::new(bytes), &limits())
+}
+
+/// The picture of a file.
+pub(super) fn decoded(bytes: &[u8]) -> Result<Frame, Error> {
+    probed(bytes).and_then(|header| decode(bytes, &header))
 }
 
 /// A smooth picture whose four corners differ: dark, red, green, blue.

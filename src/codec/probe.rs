@@ -128,14 +128,9 @@ mod tests {
     use super::*;
     use crate::codec::{
         Encoded,
-        fixtures::{self, file, limits, picture},
+        fixtures::{self, file, limits, picture, probed},
     };
     use crate::frame::Layout;
-
-    /// Probes with the default limits and every format.
-    pub(super) fn probed(bytes: &[u8]) -> Result<Header, Error> {
-        probe(&mut Cursor::new(bytes), &limits())
-    }
 
     #[test]
     fn written_files_are_recognised_and_the_reader_is_rewound() {

@@ -161,8 +161,10 @@ mod tests {
     #[test]
     fn samples_are_scaled_as_the_entry_says() {
         let frame = Frame::filled(4, 4, Layout::Rgb, [255, 51, 0, 0]);
-        let tensor = stretched(&frame, &entry("cutout"));
-        assert_eq!(tensor.shape(), [1, 3, 288, 288]);
+        let cutout = entry("cutout");
+        let tensor = stretched(&frame, &cutout);
+        let side = cutout.size as usize;
+        assert_eq!(tensor.shape(), [1, 3, side, side]);
         assert!((tensor[[0, 1, 5, 5]] - 0.2).abs() < 1e-6);
         let dark = Frame::filled(4, 4, Layout::Rgb, [102, 51, 0, 0]);
         let red = stretched(&dark, &entry("u2netp"))[[0, 0, 9, 9]];

@@ -1,10 +1,10 @@
 //! Foreground colours without the old background's share, so that a cutout has no halo.
 //!
-//! After Forte, "Approximate Fast Foreground Colour Estimation", ICIP 2021 (blur-fusion): smooth
-//! guesses at what subject and ground look like around a pixel, then one correction by the
-//! compositing equation. The guesses are weighted means on a coarse grid, spread by a pyramid as
-//! in Germer, Uelwer, Conrad, Harmeling, "Fast Multi-Level Foreground Estimation", ICPR 2020, and
-//! are gathered near edges only.
+//! As in Forte, "Approximate Fast Foreground Colour Estimation", ICIP 2021 (blur-fusion), there are
+//! smooth guesses at what subject and ground look like around a pixel, and then one correction by
+//! the compositing equation. The guesses are weighted means on a coarse grid, spread by a pyramid
+//! as in Germer, Uelwer, Conrad, Harmeling, "Fast Multi-Level Foreground Estimation", ICPR 2020,
+//! and are gathered near edges only.
 
 use super::pyramid::{self, Place, Weighted};
 use crate::frame::{Frame, Layout, Mask};
@@ -181,18 +181,20 @@ impl Guesses {
         place.mix(place.rows(&self.ground, width), &mut self.ground_row);
     }
 
-    /// The subject's colour at `x` of that row, with its alpha: equation 5 of blur-fusion. The
-    /// guess takes on what it leaves unexplained of the pixel, the more so the more of the pixel
-    /// is subject.
+    /// The subject's colour at `x` of that row, with its alpha: of all pairs of colours that mix to
+    /// this pixel, the subject's one of the pair that is nearest to the guesses (least squares).
+    /// Blur-fusion has the factor `a` alone in place of `share`; that takes half-covered hair and
+    /// rails for the colour of what is behind them in the subject.
     #[inline]
     fn correct(&self, x: usize, px: [u8; 3], alpha: u8) -> [u8; 4] {
         let subject = self.columns[x].sample(&self.subject_row);
         let ground = self.columns[x].sample(&self.ground_row);
         let a = f32::from(alpha) / 255.0;
+        let share = a / (a * a + (1.0 - a) * (1.0 - a));
         let [r, g, b] = std::array::from_fn(|k| {
             let unexplained = f32::from(px[k]) - a * subject[k] - (1.0 - a) * ground[k];
             // The cast saturates.
-            (subject[k] + a * unexplained + 0.5) as u8
+            (subject[k] + share * unexplained + 0.5) as u8
         });
         [r, g, b, alpha]
     }

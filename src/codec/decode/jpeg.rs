@@ -98,3 +98,81 @@ fn ycck_to_cmyk(data: &mut [u8]) {
         *cr = ink(luma + BLUE * b);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jpeg_encoder::{ColorType, Encoder};
+
+    use crate::codec::{
+        Color,
+        fixtures::{decoded, find, probed, with_segment},
+    };
+
+    /// A 16 x 16 JPEG of one colour.
+    fn uniform(color: &[u8], kind: ColorType) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let encoded = Encoder::new(&mut bytes, 100).encode(&color.repeat(256), 16, 16, kind);
+        encoded.expect("the encoder takes any small frame");
+        bytes
+    }
+
+    fn adobe(transform: u8) -> Vec<u8> {
+        [b"Adobe\0\x64\0\0\0\0".as_slice(), &[transform]].concat()
+    }
+
+    /// Whether every pixel is within 3 of a colour.
+    fn is(bytes: &[u8], color: [u8; 3]) -> bool {
+        let frame = decoded(bytes).expect("it is valid");
+        let near = |pixel: &[u8; 3]| (0..3).all(|i| pixel[i].abs_diff(color[i]) <= 3);
+        frame.data().as_chunks().0.iter().all(near)
+    }
+
+    #[test]
+    fn cmyk_is_inverted_where_adobe_wrote_it() {
+        // The encoder writes an Adobe segment, and ink inverted as it should be there.
+        let cyan = uniform(&[255, 0, 0, 0], ColorType::Cmyk);
+        assert_eq!(probed(&cyan).map(|header| header.color), Ok(Color::Cmyk));
+        assert!(is(&cyan, [0, 255, 255]));
+        assert!(is(
+            &uniform(&[0, 0, 0, 128], ColorType::Cmyk),
+            [127, 127, 127]
+        ));
+        // Without the segment, ink is stored as it is.
+        let at = find(&cyan, 0xee);
+        let plain = [&cyan[..at], &cyan[at + 16..]].concat();
+        assert!(is(&plain, [0, 0, 0]));
+    }
+
+    #[test]
+    fn ycck_is_cmyk_in_other_words() {
+        for (ink, color) in [
+            ([0, 0, 0, 0], [255, 255, 255]),
+            ([255, 0, 0, 0], [0, 255, 255]),
+            ([0, 255, 255, 0], [255, 0, 0]),
+            ([100, 50, 0, 0], [155, 205, 255]),
+            ([0, 0, 0, 255], [0, 0, 0]),
+        ] {
+            let bytes = uniform(&ink, ColorType::CmykAsYcck);
+            assert_eq!(probed(&bytes).map(|header| header.color), Ok(Color::Ycck));
+            assert!(is(&bytes, color), "{ink:?}");
+        }
+    }
+
+    #[test]
+    fn adobe_rgb_without_transform_is_taken_as_it_is() {
+        // A file of YCbCr samples that says they are RGB.
+        let bytes = uniform(&[200, 100, 50], ColorType::Ycbcr);
+        let flagged = with_segment(&bytes, 0xee, &adobe(0));
+        assert!(is(&flagged, [200, 100, 50]));
+        assert!(!is(&bytes, [200, 100, 50]));
+        assert!(is(
+            &with_segment(&uniform(&[200, 100, 50], ColorType::Rgb), 0xee, &adobe(1)),
+            [200, 100, 50]
+        ));
+    }
+
+    #[test]
+    fn gray_becomes_rgb() {
+        assert!(is(&uniform(&[77], ColorType::Luma), [77, 77, 77]));
+    }
+}

@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     /// A block with the orientation as its only entry.
-    pub(crate) fn block(little: bool, kind: u16, value: u16) -> Vec<u8> {
+    fn block(little: bool, kind: u16, value: u16) -> Vec<u8> {
         let short = |v: u16| {
             if little {
                 v.to_le_bytes()

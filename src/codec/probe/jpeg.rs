@@ -69,7 +69,10 @@ pub(super) fn walk<R: Read + Seek>(
     let mut found = Findings::default();
     let (mut scans, mut segments) = (0, 0);
     source.skip(2)?; // SOI
-    while let Some(marker) = next_marker(source)? {
+    loop {
+        // A file without an end marker was cut. The decoder cannot tell whether the last blocks
+        // are data or the zeros that it puts in their place.
+        let marker = next_marker(source)?.ok_or(Error::BrokenPicture)?;
         segments += 1;
         check_count("JPEG segments", MAX_SEGMENTS, segments)?;
         match marker {
@@ -388,14 +391,10 @@ const LUMINANCE: [u32; 64] = [
 
 #[cfg(test)]
 mod tests {
-    use crate::codec::fixtures::{exif, find, jpeg, limits, picture, with_segment};
-    use crate::codec::{Color, Encoded, Encoding, Header, encode, probe};
+    use crate::codec::fixtures::{exif, find, jpeg, picture, probed, with_segment};
+    use crate::codec::{Color, Encoded, Encoding, encode};
     use crate::error::Error;
     use crate::frame::{Layout, Orientation};
-
-    fn probed(bytes: &[u8]) -> Result<Header, Error> {
-        probe(&mut std::io::Cursor::new(bytes), &limits())
-    }
 
     #[test]
     fn the_quality_is_estimated_from_the_table() {

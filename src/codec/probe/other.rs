@@ -178,13 +178,8 @@ pub(super) fn bmp<R: Read + Seek>(
 
 #[cfg(test)]
 mod tests {
-    use crate::codec::fixtures::{bmp, gif as gif_file, limits};
-    use crate::codec::{Header, probe};
+    use crate::codec::fixtures::{bmp, gif as gif_file, probed};
     use crate::error::Error;
-
-    fn probed(bytes: &[u8]) -> Result<Header, Error> {
-        probe(&mut std::io::Cursor::new(bytes), &limits())
-    }
 
     #[test]
     fn transparency_and_animation_of_gif_are_seen() {

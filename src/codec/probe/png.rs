@@ -139,14 +139,10 @@ fn scratch(header: &Header, interlaced: bool) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use crate::codec::fixtures::{exif, ihdr, limits, png, rows};
-    use crate::codec::{Color, Header, probe};
+    use crate::codec::Color;
+    use crate::codec::fixtures::{exif, ihdr, png, probed, rows};
     use crate::error::Error;
     use crate::frame::Orientation;
-
-    fn probed(bytes: &[u8]) -> Result<Header, Error> {
-        probe(&mut std::io::Cursor::new(bytes), &limits())
-    }
 
     fn gray() -> (Vec<u8>, Vec<u8>) {
         (ihdr(2, 1, 8, 0, false), rows(&[&[10, 20]]))

@@ -214,14 +214,10 @@ fn header(found: &Directory, limits: &PictureLimits) -> Result<Header, Error> {
 
 #[cfg(test)]
 mod tests {
-    use crate::codec::fixtures::{limits, tiff};
-    use crate::codec::{Color, Header, probe};
+    use crate::codec::Color;
+    use crate::codec::fixtures::{probed, tiff};
     use crate::error::Error;
     use crate::frame::Orientation;
-
-    fn probed(bytes: &[u8]) -> Result<Header, Error> {
-        probe(&mut std::io::Cursor::new(bytes), &limits())
-    }
 
     /// Entries of a 2 x 1 RGB picture with one strip behind the header.
     const RGB: [(u16, u32); 9] = [

@@ -217,14 +217,10 @@ fn scratch(header: &Header, animated: bool, lossless: bool) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::flag::{ALPHA, ANIMATION, PROFILE};
-    use crate::codec::fixtures::{exif, file, limits, picture, riff, vp8x};
-    use crate::codec::{Encoded, Header, probe};
+    use crate::codec::Encoded;
+    use crate::codec::fixtures::{exif, file, picture, probed, riff, vp8x};
     use crate::error::Error;
     use crate::frame::{Layout, Orientation};
-
-    fn probed(bytes: &[u8]) -> Result<Header, Error> {
-        probe(&mut std::io::Cursor::new(bytes), &limits())
-    }
 
     /// The lossy bit stream of a 16 x 8 picture.
     fn stream() -> Vec<u8> {

@@ -1,0 +1,172 @@
+//! A small HTTP/1.1 client over a plain socket: it sends what it is told to, right or wrong.
+
+use std::{
+    io::{self, Read, Write},
+    net::{SocketAddr, TcpStream},
+    time::Duration,
+};
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The head, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// A header by its name in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// The body as JSON.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).expect("a body of JSON")
+    }
+
+    /// The code of a problem.
+    pub fn code(&self) -> String {
+        self.json()["code"]
+            .as_str()
+            .expect("a problem has a code")
+            .to_owned()
+    }
+
+    /// The picture, decoded by a crate that is not ours.
+    pub fn picture(&self) -> image::DynamicImage {
+        let format = image::guess_format(&self.body).expect("a picture");
+        #[allow(clippy::disallowed_methods, reason = "the answer is our own server's")]
+        image::load_from_memory_with_format(&self.body, format).expect("a whole picture")
+    }
+}
+
+/// Opens a connection with time-outs that bound every test.
+pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&address, Duration::from_secs(5))?;
+    stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+    stream.set_write_timeout(Some(Duration::from_secs(60)))?;
+    Ok(stream)
+}
+
+/// The head of a request.
+pub fn head(method: &str, path: &str, headers: &[(&str, &str)], length: usize) -> String {
+    let mut head = format!("{method} {path} HTTP/1.1\r\nHost: test\r\n");
+    for (name, value) in headers {
+        head += &format!("{name}: {value}\r\n");
+    }
+    if length > 0 || method == "POST" {
+        head += &format!("Content-Length: {length}\r\n");
+    }
+    head + "Connection: close\r\n\r\n"
+}
+
+/// Sends a request and reads the whole answer.
+pub fn request(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> io::Result<Answer> {
+    let mut stream = connect(address)?;
+    stream.write_all(head(method, path, headers, body.len()).as_bytes())?;
+    // A server may refuse and close before it has read all: its answer is what counts.
+    let _ = stream.write_all(body);
+    read(&mut stream)
+}
+
+/// Reads an answer to the end of the connection.
+pub fn read(stream: &mut TcpStream) -> io::Result<Answer> {
+    let mut bytes = Vec::new();
+    let mut chunk = [0; 64 << 10];
+    loop {
+        match stream.read(&mut chunk) {
+            Ok(0) => break,
+            Ok(n) => bytes.extend_from_slice(&chunk[..n]),
+            // A reset after the answer does not undo it.
+            Err(e) if e.kind() == io::ErrorKind::ConnectionReset && !bytes.is_empty() => break,
+            Err(e) => return Err(e),
+        }
+    }
+    parse(&bytes).ok_or_else(|| io::Error::new(io::ErrorKind::UnexpectedEof, "no whole answer"))
+}
+
+fn parse(bytes: &[u8]) -> Option<Answer> {
+    let end = bytes.windows(4).position(|w| w == b"\r\n\r\n")?;
+    let head = std::str::from_utf8(&bytes[..end]).ok()?;
+    let mut lines = head.split("\r\n");
+    let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
+    let pair = |line: &str| {
+        let (name, value) = line.split_once(':')?;
+        Some((name.to_ascii_lowercase(), value.trim().to_owned()))
+    };
+    let headers: Vec<_> = lines.map(pair).collect::<Option<_>>()?;
+    let body = bytes[end + 4..].to_vec();
+    let declared = headers.iter().find(|(name, _)| name == "content-length");
+    if let Some((_, length)) = declared {
+        // A body that was cut off is no answer.
+        (body.len() == length.parse::<usize>().ok()?).then_some(())?;
+    }
+    Some(Answer {
+        status,
+        headers,
+        body,
+    })
+}
+
+/// A multipart form.
+pub struct Form {
+    body: Vec<u8>,
+}
+
+const BOUNDARY: &str = "----safelight-test-boundary";
+
+impl Form {
+    /// A form without parts.
+    pub fn new() -> Self {
+        Self { body: Vec::new() }
+    }
+
+    /// A form with the picture as `file`.
+    pub fn of(picture: &[u8]) -> Self {
+        Self::new().file("file", "picture", picture)
+    }
+
+    /// Adds a file.
+    pub fn file(mut self, name: &str, file_name: &str, bytes: &[u8]) -> Self {
+        let head = format!(
+            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"; \
+             filename=\"{file_name}\"\r\nContent-Type: application/octet-stream\r\n\r\n"
+        );
+        self.body.extend_from_slice(head.as_bytes());
+        self.body.extend_from_slice(bytes);
+        self.body.extend_from_slice(b"\r\n");
+        self
+    }
+
+    /// Adds a text field.
+    pub fn text(mut self, name: &str, value: &str) -> Self {
+        let part = format!(
+            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+        );
+        self.body.extend_from_slice(part.as_bytes());
+        self
+    }
+
+    /// The content type and the body.
+    pub fn finish(mut self) -> (String, Vec<u8>) {
+        self.body
+            .extend_from_slice(format!("--{BOUNDARY}--\r\n").as_bytes());
+        (
+            format!("multipart/form-data; boundary={BOUNDARY}"),
+            self.body,
+        )
+    }
+}

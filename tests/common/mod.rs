@@ -1,0 +1,287 @@
+//! What the tests share: the built program as a server on a port of its own, a small HTTP client
+//! that can misbehave, pictures made in code, and the line of a test that is skipped.
+#![allow(dead_code, reason = "each test file uses its part of this")]
+#![allow(clippy::disallowed_methods, reason = "tests read their own switches")]
+
+pub mod http;
+pub mod pictures;
+
+use std::{
+    collections::HashMap,
+    fs::{self, OpenOptions},
+    io::{BufRead, BufReader, Write},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex},
+    thread,
+    time::{Duration, Instant},
+};
+
+pub use http::{Answer, Form};
+
+/// The built program.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_safelight");
+
+/// A running server. Dropping it ends the process that it started, and no other.
+pub struct Server {
+    child: Child,
+    /// Address of the service.
+    pub address: SocketAddr,
+    /// Address of the metrics.
+    pub metrics: SocketAddr,
+    /// The folder of its uploads, its own.
+    pub spool: PathBuf,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+/// Starts a server with further flags and waits until it is ready.
+pub fn spawn(flags: &[&str]) -> Server {
+    Server::start(Path::new(PROGRAM), flags)
+}
+
+impl Server {
+    /// Starts `program` as a server.
+    pub fn start(program: &Path, flags: &[&str]) -> Self {
+        let spool = folder("spool");
+        let mut command = Command::new(program);
+        command
+            .args([
+                "serve",
+                "--listen",
+                "127.0.0.1:0",
+                "--metrics-listen",
+                "127.0.0.1:0",
+            ])
+            .args(["--log-format", "json", "--spool"])
+            .arg(&spool)
+            .args(flags)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        // A setting of whoever runs the tests must not reach the server.
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("SAFELIGHT_") {
+                command.env_remove(name);
+            }
+        }
+        let mut child = command.spawn().expect("the program starts");
+        let errors = BufReader::new(child.stderr.take().expect("it is piped"));
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let sink = log.clone();
+        thread::spawn(move || {
+            for line in errors.lines().map_while(Result::ok) {
+                sink.lock().unwrap().push(line);
+            }
+        });
+        let mut server = Self {
+            child,
+            address: ([127, 0, 0, 1], 0).into(),
+            metrics: ([127, 0, 0, 1], 0).into(),
+            spool,
+            log,
+        };
+        let line = server.wait_for_line("\"event\":\"start\",\"message\":\"listening");
+        let address = |after: &str| -> SocketAddr {
+            let rest = line
+                .split(after)
+                .nth(1)
+                .expect("the line names both addresses");
+            let end = rest
+                .find(|c: char| !(c.is_ascii_digit() || ".:".contains(c)))
+                .unwrap();
+            rest[..end].parse().expect("an address")
+        };
+        server.address = address("listening on http://");
+        server.metrics = address("metrics on http://");
+        server.wait_for_line("\"event\":\"ready\"");
+        server
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Everything it has logged so far.
+    pub fn log(&self) -> Vec<String> {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Waits (20 s at most) for a log line that contains `part`.
+    pub fn wait_for_line(&mut self, part: &str) -> String {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            if let Some(line) = self.log().into_iter().find(|line| line.contains(part)) {
+                return line;
+            }
+            let ended = self.child.try_wait().unwrap();
+            assert!(
+                ended.is_none(),
+                "the server ended: {ended:?}\n{}",
+                self.log().join("\n")
+            );
+            assert!(
+                Instant::now() < deadline,
+                "no {part}\n{}",
+                self.log().join("\n")
+            );
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// `GET path`.
+    pub fn get(&self, path: &str) -> Answer {
+        http::request(self.address, "GET", path, &[], b"").expect("an answer")
+    }
+
+    /// `POST path` with a raw picture.
+    pub fn post(&self, path: &str, mime: &str, body: &[u8]) -> Answer {
+        let headers = [("Content-Type", mime)];
+        http::request(self.address, "POST", path, &headers, body).expect("an answer")
+    }
+
+    /// `POST path` with a form.
+    pub fn form(&self, path: &str, form: Form) -> Answer {
+        let (mime, body) = form.finish();
+        self.post(path, &mime, &body)
+    }
+
+    /// The metrics: full name with labels, as Prometheus prints it, to value.
+    pub fn metrics(&self) -> HashMap<String, f64> {
+        let answer = http::request(self.metrics, "GET", "/metrics", &[], b"").expect("metrics");
+        assert_eq!(answer.status, 200);
+        let text = String::from_utf8(answer.body).unwrap();
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        let pair = |line: &str| {
+            let (name, value) = line.rsplit_once(' ').unwrap();
+            (name.to_owned(), value.parse().unwrap())
+        };
+        lines.map(pair).collect()
+    }
+
+    /// One metric; 0 where it has no sample yet.
+    pub fn metric(&self, name: &str) -> f64 {
+        self.metrics().get(name).copied().unwrap_or(0.0)
+    }
+
+    /// Waits (`limit` at most) until `holds` of the metrics.
+    pub fn wait_until(
+        &self,
+        limit: Duration,
+        what: &str,
+        holds: impl Fn(&HashMap<String, f64>) -> bool,
+    ) {
+        let deadline = Instant::now() + limit;
+        loop {
+            let metrics = self.metrics();
+            if holds(&metrics) {
+                return;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "not within {limit:?}: {what}\n{metrics:#?}"
+            );
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Asserts that every input that was opened is deleted and nothing is alive any more.
+    pub fn assert_books_balance(&self) {
+        self.wait_until(Duration::from_secs(10), "the books balance", |m| {
+            let get = |name: &str| m.get(name).copied().unwrap_or(0.0);
+            let deleted: f64 = m
+                .iter()
+                .filter(|(name, _)| name.starts_with("safelight_inputs_deleted_total"))
+                .map(|(_, value)| value)
+                .sum();
+            get("safelight_inputs_opened_total") == deleted
+                && get("safelight_inputs_live") == 0.0
+                && get("safelight_leases_live") == 0.0
+                && get("safelight_spool_bytes") == 0.0
+                && get("safelight_memory_reserved_bytes") == 0.0
+                && get("safelight_queue_depth") == 0.0
+        });
+        assert_eq!(
+            fs::read_dir(&self.spool).unwrap().count(),
+            0,
+            "the spool has no names in it"
+        );
+    }
+
+    /// Sends a signal by number.
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_raw(self.pid() as i32).expect("a process id");
+        rustix::process::kill_process(pid, signal).expect("the process is ours");
+    }
+
+    /// Waits (`limit` at most) for the end.
+    pub fn wait(&mut self, limit: Duration) -> ExitStatus {
+        let deadline = Instant::now() + limit;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "still running after {limit:?}");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = fs::remove_dir_all(&self.spool);
+    }
+}
+
+/// A fresh folder of this test's own; on a tmpfs where there is one.
+pub fn folder(name: &str) -> PathBuf {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let n = NEXT.fetch_add(1, Ordering::Relaxed);
+    let base = Path::new("/dev/shm");
+    let base = if base.is_dir() {
+        base.to_path_buf()
+    } else {
+        std::env::temp_dir()
+    };
+    let folder = base.join(format!("safelight-test-{}-{n}-{name}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// The folder `shared` beside the project, where it is there; its pictures are not part of it.
+pub fn shared(below: &str) -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../shared")
+        .join(below);
+    path.exists().then_some(path)
+}
+
+/// Says that a test does not run for lack of `needs`; a failure where every test must run.
+pub fn skip(test: &str, needs: &str) {
+    let line = format!("skipped: needs {needs} (make test-deps) [{test}]");
+    println!("{line}");
+    if let Some(log) = std::env::var_os("SAFELIGHT_SKIP_LOG") {
+        let mut log = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(log)
+            .unwrap();
+        writeln!(log, "{line}").unwrap();
+    }
+    let all = std::env::var_os("SAFELIGHT_TEST_ALL").is_some_and(|value| value == "1");
+    assert!(!all, "{line}, and SAFELIGHT_TEST_ALL=1 allows no skip");
+}
+
+/// A program on the path.
+pub fn tool(names: &[&str]) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let folders: Vec<_> = std::env::split_paths(&path).collect();
+    names
+        .iter()
+        .flat_map(|name| folders.iter().map(move |f| f.join(name)))
+        .find(|p| p.is_file())
+}
