@@ -9,8 +9,8 @@
 const LANES: usize = 16;
 type Bundle = [f32; LANES];
 
-/// How often the box is applied: three boxes differ from the Gaussian by at most 3 %
-/// (Kovesi, "Fast Almost-Gaussian Filtering", DICTA 2010).
+/// How often the box is applied: three boxes come within 3 % of the Gaussian (SVG 1.1,
+/// `feGaussianBlur`).
 const PASSES: usize = 3;
 
 /// A sample that can be blurred.
@@ -87,8 +87,7 @@ struct Kernel {
 }
 
 impl Kernel {
-    /// The box whose [`PASSES`]-fold application has the variance `sigma^2` (equations 12-14 of
-    /// Gwosdek et al.).
+    /// The box whose [`PASSES`]-fold application has the variance `sigma^2` (Gwosdek et al.).
     fn new(sigma: f32) -> Self {
         let variance = sigma as f64 * sigma as f64 / PASSES as f64;
         let r = (0.5 * ((12.0 * variance + 1.0).sqrt() - 1.0)).floor();

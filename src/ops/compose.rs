@@ -18,8 +18,8 @@ const SHADOW_OPACITY: (f32, f32) = (0.45, 0.2);
 /// The cutout over one colour. An opaque colour gives an RGB picture; a translucent one an RGBA
 /// picture with straight alpha.
 pub fn over_color(cutout: Frame, color: [u8; 4]) -> Frame {
-    if color[3] == 255 {
-        return cutout.flattened([color[0], color[1], color[2]]);
+    if let [r, g, b, 255] = color {
+        return onto(cutout, std::iter::repeat([r, g, b]));
     }
     let mut cutout = cutout.with_alpha();
     for px in cutout.data_mut().as_chunks_mut::<4>().0 {
@@ -38,29 +38,45 @@ pub fn over_picture(cutout: Frame, ground: &Frame) -> Frame {
         (cutout.width(), cutout.height()),
         (ground.width(), ground.height())
     );
-    let mut cutout = cutout.with_alpha();
-    let (w, h) = (cutout.width(), cutout.height());
-    let n = ground.layout().channels();
-    if ground.layout() == Layout::Rgba {
-        let (below, _) = ground.data().as_chunks::<4>();
-        for (px, below) in cutout
-            .data_mut()
-            .as_chunks_mut::<4>()
-            .0
-            .iter_mut()
-            .zip(below)
-        {
-            *px = over(*px, *below);
+    match ground.layout() {
+        Layout::Gray => onto(cutout, ground.data().iter().map(|&v| [v; 3])),
+        Layout::Rgb => onto(cutout, ground.data().as_chunks::<3>().0.iter().copied()),
+        Layout::Rgba => {
+            let mut cutout = cutout.with_alpha();
+            let (below, _) = ground.data().as_chunks::<4>();
+            for (px, below) in cutout
+                .data_mut()
+                .as_chunks_mut::<4>()
+                .0
+                .iter_mut()
+                .zip(below)
+            {
+                *px = over(*px, *below);
+            }
+            cutout
         }
-        return cutout;
     }
-    let mut data = Vec::with_capacity(cutout.pixels() * 3);
+}
+
+/// The cutout over opaque colours, pixel by pixel: RGB.
+fn onto(cutout: Frame, ground: impl Iterator<Item = [u8; 3]>) -> Frame {
+    let cutout = cutout.with_alpha();
+    let mut data = vec![0; cutout.pixels() * 3];
     let (top, _) = cutout.data().as_chunks::<4>();
-    for (top, below) in top.iter().zip(ground.data().chunks_exact(n)) {
-        let mixed: [u8; 3] = std::array::from_fn(|k| blend(top[k], below[k % n], top[3]));
-        data.extend_from_slice(&mixed);
+    let (out, _) = data.as_chunks_mut::<3>();
+    for ((out, &[r, g, b, a]), below) in out.iter_mut().zip(top).zip(ground) {
+        // Most pixels are one or the other, many in a row, so that this is guessed right.
+        *out = match a {
+            0 => below,
+            255 => [r, g, b],
+            _ => [
+                blend(r, below[0], a),
+                blend(g, below[1], a),
+                blend(b, below[2], a),
+            ],
+        };
     }
-    Frame::new(w, h, Layout::Rgb, data)
+    Frame::new(cutout.width(), cutout.height(), Layout::Rgb, data)
 }
 
 /// Porter and Duff, "Compositing Digital Images", SIGGRAPH 1984, for straight alpha.

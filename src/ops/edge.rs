@@ -56,8 +56,8 @@ fn invert(mask: &mut Mask) {
 fn grow(mask: &mut Mask, radius: u32) {
     let r = radius as f32;
     // A square of half side s has an outline of 8 s, a diamond of half diagonal d one of
-    // 4 sqrt(2) d; that of the sum of both is the sum. It is regular where sqrt(2) s = d, and as long as the
-    // circle's 2 pi r with s = 0.3927 r.
+    // 4 sqrt(2) d, and their Minkowski sum has both. It is regular where d = sqrt(2) s, and then
+    // as long as the circle's 2 pi r where s = pi r / 8.
     let squares = (std::f32::consts::FRAC_PI_8 * r).round();
     let diamonds =
         ((std::f32::consts::TAU * r - 8.0 * squares) / (4.0 * std::f32::consts::SQRT_2)).round();

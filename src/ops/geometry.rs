@@ -69,8 +69,8 @@ pub enum Position {
     },
 }
 
-/// The picture scaled to fill `width x height` with its sides in proportion; what is too much on two sides is
-/// cut off evenly.
+/// The picture scaled to fill `width x height`, its sides in proportion; what is too much is cut
+/// off evenly on two sides.
 ///
 /// # Panics
 /// If a side is 0.

@@ -8,11 +8,16 @@
 //! Two things keep the filter from spoiling what the model got right: where the matte is sure, it
 //! stays, and where colour does not explain the matte, plain interpolation is all that is done.
 
+mod guided;
 mod sums;
+mod upsampled;
 
-use super::pyramid::Place;
-use crate::frame::{Filter, Frame, Layout, Mask};
-use sums::Sums;
+use std::ops::Range;
+
+use crate::frame::{Filter, Frame, Layout, Mask, Rect};
+use guided::{Found, guided};
+use sums::{Sums, window};
+use upsampled::Upsampled;
 
 /// Longer side, in pixels, of the small copy. 1024 looks the same and takes 1.7 times as long.
 const SMALL_SIDE: u32 = 768;
@@ -22,13 +27,6 @@ const RADIUS: f32 = 1.5;
 /// The least half window in pixels of the small copy (5 x 5 pixels for 4 unknowns), and the
 /// largest, which keeps sums of squares within 32 bits.
 const RADIUS_LIMITS: (f32, f32) = (2.0, 32.0);
-/// Added to the variance of the colours in a window (0..=255, squared): noise is no edge. It is
-/// 2e-4 on the papers' scale of 0..=1; 3e-5 to 1e-3 differ little.
-const NOISE: f64 = 2e-4 * 255.0 * 255.0;
-/// A window whose function is this far off (mean square, 0..=255) counts half as much as one that
-/// is exact: a weighted mean keeps edges sharper than the papers' plain one (Chen, Xiong, Yang,
-/// "Weighted Guided Image Filtering with Weighted Aggregation", 2020).
-const HALF_TRUST: f64 = 100.0;
 /// The share of the matte's variance that colour explains (R squared): up to the first, colour is
 /// ignored, from the second on it alone decides.
 const EXPLAINED: (f32, f32) = (0.3, 0.7);
@@ -43,47 +41,92 @@ const CONTRAST: (f32, f32) = (1.4, 255.0 / 223.0);
 /// and a constant.
 type Linear = [f32; 4];
 
-/// The matte of the picture's size, out of a coarse one of any size, guided by the picture.
+/// The matte of the picture's size, out of a coarse one of any size, guided by the picture (whose
+/// alpha, if it has any, plays no part but for invisible colours).
 ///
 /// Time is linear in the pixels, and most of it goes to the surroundings of edges. Memory beyond
-/// input and output: at most 8 MiB, however large the picture.
+/// input and output: at most 10 MiB, however large the picture (2.5 MiB at 12 megapixels).
 pub fn refine(frame: &Frame, coarse: &Mask) -> Mask {
-    let (w, h) = (frame.width(), frame.height());
-    let scale = (SMALL_SIDE as f32 / w.max(h) as f32).min(1.0);
-    let side = |full: u32| ((full as f32 * scale).round() as u32).max(1);
-    let guide = frame.resized(side(w), side(h), Filter::Bilinear);
-    let guide = if guide.layout() == Layout::Gray {
-        guide.with_alpha()
-    } else {
-        guide
-    }
-    .without_alpha();
+    let guide = small_copy(frame);
+    let (w, h) = (guide.width() as usize, guide.height() as usize);
     let mut matte = coarse.resized(guide.width(), guide.height(), Filter::Bilinear);
-    let across = guide.width() as f32 / coarse.width() as f32;
-    let down = guide.height() as f32 / coarse.height() as f32;
-    let radius = (RADIUS * across.max(down))
+    let pitch = (w as f32 / coarse.width() as f32).max(h as f32 / coarse.height() as f32);
+    let radius = (RADIUS * pitch)
         .round()
         .clamp(RADIUS_LIMITS.0, RADIUS_LIMITS.1) as usize;
-
     let doubt = doubt(&matte, radius);
     for v in matte.data_mut() {
         *v = ((f32::from(*v) - 127.5) * CONTRAST.0 + 128.0) as u8;
     }
+
     let mut full = Upsampled::new(frame, &guide);
-    let mut row = vec![[0.0; 4]; guide.width() as usize];
-    guided(&guide, &matte, radius, |y, found| {
-        let at = y * row.len();
-        let known = matte.data()[at..].iter().zip(&doubt[at..]);
-        for ((f, found), (&p, &doubt)) in row.iter_mut().zip(found).zip(known) {
+    let mut row = vec![[0.0; 4]; w];
+    let sure_rows = |full: &mut Upsampled<'_>, row: &mut [Linear], rows: Range<usize>| {
+        for y in rows {
+            for (f, &p) in row.iter_mut().zip(matte.row(y as u32)) {
+                *f = sure(p);
+            }
+            full.push(row);
+        }
+    };
+    let Some(area) = around(&doubt, 2 * radius as u32) else {
+        sure_rows(&mut full, &mut row, 0..h);
+        return full.into_mask();
+    };
+    let (left, top) = (area.x as usize, area.y as usize);
+    sure_rows(&mut full, &mut row, 0..top);
+    guided(&guide, &matte, area, radius, |y, found| {
+        let (p, doubt) = (matte.row(area.y + y as u32), doubt.row(area.y + y as u32));
+        for (f, &p) in row.iter_mut().zip(p) {
+            *f = sure(p);
+        }
+        let known = found.iter().zip(&p[left..]).zip(&doubt[left..]);
+        for (f, ((found, &p), &doubt)) in row[left..].iter_mut().zip(known) {
             *f = settle(found, p, doubt);
         }
         full.push(&row);
     });
+    sure_rows(&mut full, &mut row, top + area.height as usize..h);
     full.into_mask()
 }
 
+/// The picture at [`SMALL_SIDE`], in red, green and blue.
+fn small_copy(frame: &Frame) -> Frame {
+    let scale = (SMALL_SIDE as f32 / frame.width().max(frame.height()) as f32).min(1.0);
+    let side = |full: u32| ((full as f32 * scale).round() as u32).max(1);
+    // The mean of an area costs half as much, and is as good where it has two pixels a side.
+    let filter = if scale <= 0.5 {
+        Filter::Box
+    } else {
+        Filter::Bilinear
+    };
+    let small = frame.resized(side(frame.width()), side(frame.height()), filter);
+    match small.layout() {
+        Layout::Gray => small.with_alpha().without_alpha(),
+        _ => small.without_alpha(),
+    }
+}
+
+/// The smallest rectangle around all doubt, `margin` larger on each side. With twice the radius of
+/// the windows, the functions inside are those that the whole picture would give.
+fn around(doubt: &Mask, margin: u32) -> Option<Rect> {
+    let inner = doubt.bounds(1)?;
+    let (x, y) = (
+        inner.x.saturating_sub(margin),
+        inner.y.saturating_sub(margin),
+    );
+    let right = (inner.x + inner.width + margin).min(doubt.width());
+    let bottom = (inner.y + inner.height + margin).min(doubt.height());
+    Some(Rect {
+        x,
+        y,
+        width: right - x,
+        height: bottom - y,
+    })
+}
+
 /// How open to doubt each value of the matte is: 0 where it holds, 255 where the picture decides.
-fn doubt(matte: &Mask, radius: usize) -> Vec<u8> {
+fn doubt(matte: &Mask, radius: usize) -> Mask {
     let (w, h) = (matte.width() as usize, matte.height() as usize);
     // How many pixels of each window are sure ground, and how many sure subject.
     let mut sums = Sums::<u32, 2>::new(w, h, radius);
@@ -108,222 +151,32 @@ fn doubt(matte: &Mask, radius: usize) -> Vec<u8> {
     for v in &mut doubt {
         *v = v.saturating_mul(2);
     }
-    doubt
+    Mask::new(matte.width(), matte.height(), doubt)
 }
 
-/// Pixels of a window around `at` that lie inside the picture, along one side.
-fn window(at: usize, length: usize, radius: usize) -> usize {
-    (at + radius).min(length - 1) - at.saturating_sub(radius) + 1
+/// The function where there is no doubt: the constant 0 or 255.
+fn sure(p: u8) -> Linear {
+    [0.0, 0.0, 0.0, if p >= 128 { 255.0 } else { 0.0 }]
 }
 
-/// What a window found: a function and how much of the matte it explains, both times the weight
-/// of the window, and the weight.
-type Found = [f32; 6];
-
-/// Finds the function of each pixel and hands them on row by row, from the top.
-fn guided(guide: &Frame, matte: &Mask, radius: usize, mut use_row: impl FnMut(usize, &[Found])) {
-    let (w, h) = (guide.width() as usize, guide.height() as usize);
-    let mut moments = Sums::<u32, 14>::new(w, h, radius);
-    let mut means = Sums::<f32, 6>::new(w, h, radius);
-    for y in 0..h {
-        let row = means.advance(|y, found| {
-            let sums = moments.advance(|y, row| {
-                let (pixels, _) = guide.row(y as u32).as_chunks::<3>();
-                for ((m, px), &p) in row.iter_mut().zip(pixels).zip(matte.row(y as u32)) {
-                    let [r, g, b] = px.map(u32::from);
-                    let p = u32::from(p);
-                    *m = [
-                        r,
-                        g,
-                        b,
-                        p,
-                        r * r,
-                        r * g,
-                        r * b,
-                        g * g,
-                        g * b,
-                        b * b,
-                        r * p,
-                        g * p,
-                        b * p,
-                        p * p,
-                    ];
-                }
-            });
-            for (x, (found, sum)) in found.iter_mut().zip(sums).enumerate() {
-                *found = solve(sum, window(y, h, radius) * window(x, w, radius));
-            }
-        });
-        use_row(y, row);
-    }
-}
-
-/// Least squares of the matte over the colours of one window of `count` pixels: equation 19 of the
-/// 2013 paper, with the inverse of the 3 x 3 matrix written out.
-fn solve(sum: &[u32; 14], count: usize) -> Found {
-    let n = 1.0 / count as f64;
-    let [r, g, b, p, rr, rg, rb, gg, gb, bb, rp, gp, bp, pp] = sum.map(|v| f64::from(v) * n);
-    let variance = pp - p * p;
-    // Whole numbers: what is not constant varies by more than 1 / count.
-    if variance * (count as f64) < 0.5 {
-        return [0.0, 0.0, 0.0, p as f32, 0.0, 1.0];
-    }
-    let (rr, rg, rb) = (rr - r * r + NOISE, rg - r * g, rb - r * b);
-    let (gg, gb, bb) = (gg - g * g + NOISE, gb - g * b, bb - b * b + NOISE);
-    let (rp, gp, bp) = (rp - r * p, gp - g * p, bp - b * p);
-    let (irr, irg, irb) = (gg * bb - gb * gb, gb * rb - rg * bb, rg * gb - gg * rb);
-    let (igg, igb, ibb) = (rr * bb - rb * rb, rb * rg - rr * gb, rr * gg - rg * rg);
-    let inverse = 1.0 / (rr * irr + rg * irg + rb * irb);
-    let fr = (irr * rp + irg * gp + irb * bp) * inverse;
-    let fg = (irg * rp + igg * gp + igb * bp) * inverse;
-    let fb = (irb * rp + igb * gp + ibb * bp) * inverse;
-    let explained = (fr * rp + fg * gp + fb * bp).clamp(0.0, variance);
-    let weight = HALF_TRUST / (variance - explained + HALF_TRUST);
-    let constant = p - fr * r - fg * g - fb * b;
-    [fr, fg, fb, constant, explained / variance, 1.0].map(|v| (v * weight) as f32)
-}
-
-/// The function to use at a pixel with the coarse value `p`.
+/// The function at a pixel with the coarse value `p`.
 fn settle(found: &Found, p: u8, doubt: u8) -> Linear {
+    if doubt == 0 {
+        return sure(p);
+    }
+    let doubt = f32::from(doubt) / 255.0;
     let n = 1.0 / found[5];
     let explained = found[4] * n;
     let by_color = ((explained - EXPLAINED.0) / (EXPLAINED.1 - EXPLAINED.0)).clamp(0.0, 1.0);
-    let doubt = f32::from(doubt) / 255.0;
-    let share = by_color * doubt * CONTRAST.1;
+    let factor = by_color * doubt * CONTRAST.1 * n;
     let plain = (1.0 - by_color) * f32::from(p) * CONTRAST.1 + 127.5 * (1.0 - CONTRAST.1);
-    let sure = if p >= 128 { 255.0 } else { 0.0 };
-    let constant = found[3] * n * share + doubt * plain + (1.0 - doubt) * sure;
+    let constant = found[3] * factor + doubt * plain + (1.0 - doubt) * sure(p)[3];
     [
-        found[0] * n * share,
-        found[1] * n * share,
-        found[2] * n * share,
+        found[0] * factor,
+        found[1] * factor,
+        found[2] * factor,
         constant,
     ]
-}
-
-/// The full-size matte, made from rows of functions of the small copy as they come.
-struct Upsampled<'a> {
-    frame: &'a Frame,
-    data: Vec<u8>,
-    /// Full rows made so far.
-    done: usize,
-    /// Rows of functions that came so far; the last one, and the one before it.
-    seen: usize,
-    lower: Vec<Linear>,
-    upper: Vec<Linear>,
-    /// The functions of one full row, with the last one repeated.
-    between: Vec<Linear>,
-    /// Where full-size columns and rows lie between those of the small copy.
-    columns: Vec<Place>,
-    rows: Vec<Place>,
-    small_height: usize,
-}
-
-impl<'a> Upsampled<'a> {
-    fn new(frame: &'a Frame, small: &Frame) -> Self {
-        let (w, h) = (small.width() as usize, small.height() as usize);
-        Self {
-            frame,
-            data: vec![0; frame.pixels()],
-            done: 0,
-            seen: 0,
-            lower: vec![[0.0; 4]; w],
-            upper: vec![[0.0; 4]; w],
-            between: vec![[0.0; 4]; w + 1],
-            columns: Place::all(frame.width() as usize, w, frame.width() as f32 / w as f32),
-            rows: Place::all(frame.height() as usize, h, frame.height() as f32 / h as f32),
-            small_height: h,
-        }
-    }
-
-    /// Takes the next row of functions and makes the full rows between it and the one before.
-    fn push(&mut self, row: &[Linear]) {
-        std::mem::swap(&mut self.upper, &mut self.lower);
-        self.lower.copy_from_slice(row);
-        self.seen += 1;
-        if self.small_height == 1 {
-            self.upper.copy_from_slice(row);
-        }
-        let ready = |row: &&Place| (row.before + 2).min(self.small_height) <= self.seen;
-        let rows = self.rows[self.done..].iter().take_while(ready).count();
-        if rows == 0 {
-            return;
-        }
-        let runs = self.runs();
-        for y in self.done..self.done + rows {
-            self.rows[y].mix([&self.upper, &self.lower], &mut self.between);
-            match self.frame.layout() {
-                Layout::Gray => self.apply::<1>(y, &runs),
-                Layout::Rgb => self.apply::<3>(y, &runs),
-                Layout::Rgba => self.apply::<4>(y, &runs),
-            }
-        }
-        self.done += rows;
-    }
-
-    /// Where the full rows between the two rows of functions are 0, or 255, for sure; `None` in
-    /// between. Each run ends where the next one starts.
-    fn runs(&self) -> Vec<(Option<u8>, usize)> {
-        let sure = |x: usize| {
-            let x = x.min(self.upper.len() - 1);
-            let value = self.upper[x][3];
-            let constant =
-                self.upper[x] == [0.0, 0.0, 0.0, value] && self.lower[x] == self.upper[x];
-            (constant && (value == 0.0 || value == 255.0)).then_some(value as u8)
-        };
-        let mut runs: Vec<(Option<u8>, usize)> = Vec::new();
-        let mut start = 0;
-        for x in 0..self.upper.len() {
-            let length = self.columns[start..]
-                .iter()
-                .take_while(|c| c.before == x)
-                .count();
-            start += length;
-            let value = sure(x).filter(|_| sure(x + 1) == sure(x));
-            match runs.last_mut() {
-                Some((last, end)) if *last == value => *end = start,
-                _ => runs.push((value, start)),
-            }
-        }
-        runs
-    }
-
-    fn apply<const N: usize>(&mut self, y: usize, runs: &[(Option<u8>, usize)]) {
-        let width = self.columns.len();
-        let target = &mut self.data[y * width..][..width];
-        let (pixels, _) = self.frame.row(y as u32).as_chunks::<N>();
-        let mut start = 0;
-        for &(value, end) in runs {
-            let run = start..end;
-            start = end;
-            match value {
-                Some(0) => {}
-                Some(value) => target[run].fill(value),
-                None => {
-                    let columns = &self.columns[run.clone()];
-                    for ((v, px), c) in target[run.clone()]
-                        .iter_mut()
-                        .zip(&pixels[run])
-                        .zip(columns)
-                    {
-                        let f = c.sample(&self.between);
-                        let [r, g, b] = if N < 3 {
-                            [px[0]; 3]
-                        } else {
-                            [px[0], px[1], px[2]]
-                        }
-                        .map(f32::from);
-                        // The cast saturates.
-                        *v = (f[0] * r + f[1] * g + f[2] * b + f[3] + 0.5) as u8;
-                    }
-                }
-            }
-        }
-    }
-
-    fn into_mask(self) -> Mask {
-        Mask::new(self.frame.width(), self.frame.height(), self.data)
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Coarse grids of colours: how unknown ones are filled in, and how a picture reads them.
 //!
 //! Filling in is push-pull over a pyramid:
-//! Gortler, Grzeszczuk, Szeliski, Cohen, "The Lumigraph", SIGGRAPH 1996, section 3.4. Averages of
+//! Gortler, Grzeszczuk, Szeliski, Cohen, "The Lumigraph", SIGGRAPH 1996. Averages of
 //! the known colours go up the pyramid; on the way down a cell takes from the level above what it
 //! does not know itself. Linear in the cells, and there is no radius to choose.
 

@@ -1,11 +1,17 @@
 //! JPEG (ITU-T T.81): walks the segments, counts the scans, reads no coefficient.
 
+mod quality;
+mod segments;
+
 use std::io::{Read, Seek};
 
-use super::{check_count, check_size, exif, source::Source};
+use super::{check_count, check_size, source::Source};
 use crate::{
     codec::{Color, Format, Header, PictureLimits},
     error::Error,
+};
+use segments::{
+    Component, Findings, FrameHeader, app1, app2, app14, frame_header, segment, tables,
 };
 
 /// Scans at most: each makes the decoder walk over the whole picture again. Encoders write 1 to
@@ -19,7 +25,6 @@ mod marker {
     pub const TEM: u8 = 0x01;
     pub const SOF0: u8 = 0xc0;
     pub const SOF2: u8 = 0xc2;
-    pub const DHT: u8 = 0xc4;
     pub const SOF15: u8 = 0xcf;
     pub const RST0: u8 = 0xd0;
     pub const RST7: u8 = 0xd7;
@@ -31,35 +36,6 @@ mod marker {
     pub const APP1: u8 = 0xe1;
     pub const APP2: u8 = 0xe2;
     pub const APP14: u8 = 0xee;
-}
-
-/// What the segments before the first scan tell.
-#[derive(Default)]
-struct Findings {
-    frame: Option<Frame>,
-    tables: [Option<[u16; 64]>; 4],
-    exif: Option<crate::frame::Orientation>,
-    /// Bytes of profile segments.
-    profile: u64,
-    /// The Adobe transform (0, 1 or 2), and where in the file it stands.
-    adobe: Option<(u8, usize)>,
-    /// Bytes of application segments, which the decoder copies.
-    metadata: u64,
-    /// Whether the first scan holds every component.
-    first_scan_is_whole: bool,
-}
-
-struct Frame {
-    progressive: bool,
-    size: (u32, u32),
-    components: Vec<Component>,
-}
-
-struct Component {
-    id: u8,
-    horizontal: u64,
-    vertical: u64,
-    table: usize,
 }
 
 pub(super) fn walk<R: Read + Seek>(
@@ -95,7 +71,8 @@ pub(super) fn walk<R: Read + Seek>(
                 scans += 1;
                 check_count("JPEG scans", MAX_SCANS, scans)?;
                 let components = segment(source, |source, len| {
-                    if len == 0 {
+                    let empty = len == 0;
+                    if empty {
                         Err(Error::BrokenPicture)
                     } else {
                         source.byte()
@@ -110,7 +87,7 @@ pub(super) fn walk<R: Read + Seek>(
             marker::APP1 => segment(source, |s, len| app1(s, len, &mut found))?,
             marker::APP2 => segment(source, |s, len| app2(s, len, &mut found))?,
             marker::APP14 => segment(source, |s, len| app14(s, len, &mut found))?,
-            marker::DHT.. | 0x00..=0xff => segment(source, |_, len| {
+            _ => segment(source, |_, len| {
                 found.metadata += len as u64;
                 Ok(())
             })?,
@@ -178,124 +155,6 @@ fn skip_to_ff<R: Read + Seek>(source: &mut Source<R>) -> Result<(), Error> {
         }
     }
 }
-
-/// Reads a segment with `parse`, which gets its length without the length field, and goes to its
-/// end whatever `parse` has read of it.
-fn segment<R: Read + Seek, T>(
-    source: &mut Source<R>,
-    parse: impl FnOnce(&mut Source<R>, usize) -> Result<T, Error>,
-) -> Result<T, Error> {
-    let len = source
-        .u16_be()?
-        .checked_sub(2)
-        .ok_or(Error::BrokenPicture)?;
-    let end = source.position() + u64::from(len);
-    let parsed = parse(source, usize::from(len))?;
-    if source.position() > end {
-        return Err(Error::BrokenPicture);
-    }
-    source.seek(end)?;
-    Ok(parsed)
-}
-
-/// T.81 B.2.2.
-fn frame_header<R: Read + Seek>(source: &mut Source<R>, progressive: bool) -> Result<Frame, Error> {
-    segment(source, |source, len| {
-        let precision = source.byte()?;
-        let (height, width) = (source.u16_be()?, source.u16_be()?);
-        let count = source.byte()?;
-        // 12 bits exist in medicine only; two components are in no file format.
-        if precision != 8 || !matches!(count, 1 | 3 | 4) || len != 6 + 3 * usize::from(count) {
-            return Err(Error::BrokenPicture);
-        }
-        let components = (0..count)
-            .map(|_| {
-                let [id, sampling, table] = source.array()?;
-                let (horizontal, vertical) = (u64::from(sampling >> 4), u64::from(sampling & 15));
-                let known = (1..=4).contains(&horizontal) && (1..=4).contains(&vertical);
-                if !known || table > 3 {
-                    return Err(Error::BrokenPicture);
-                }
-                Ok(Component {
-                    id,
-                    horizontal,
-                    vertical,
-                    table: table.into(),
-                })
-            })
-            .collect::<Result<_, _>>()?;
-        Ok(Frame {
-            progressive,
-            size: (width.into(), height.into()),
-            components,
-        })
-    })
-}
-
-/// Quantisation tables (T.81 B.2.4.1).
-fn tables<R: Read + Seek>(
-    source: &mut Source<R>,
-    mut len: usize,
-    found: &mut Findings,
-) -> Result<(), Error> {
-    while len > 0 {
-        let head = source.byte()?;
-        let bytes = if head >> 4 == 0 { 1 } else { 2 };
-        len = len
-            .checked_sub(1 + 64 * bytes)
-            .ok_or(Error::BrokenPicture)?;
-        let mut table = [0; 64];
-        for value in &mut table {
-            *value = if bytes == 1 {
-                source.byte()?.into()
-            } else {
-                source.u16_be()?
-            };
-        }
-        *found
-            .tables
-            .get_mut(usize::from(head & 15))
-            .ok_or(Error::BrokenPicture)? = Some(table);
-    }
-    Ok(())
-}
-
-/// EXIF (CIPA DC-008); the first block counts.
-fn app1<R: Read + Seek>(s: &mut Source<R>, len: usize, found: &mut Findings) -> Result<(), Error> {
-    found.metadata += len as u64;
-    if found.exif.is_none() {
-        let block = s.bytes(len)?;
-        if block.starts_with(b"Exif\0\0") {
-            found.exif = Some(exif::orientation(&block));
-        }
-    }
-    Ok(())
-}
-
-/// A part of an ICC profile (ICC.1 annex B.4).
-fn app2<R: Read + Seek>(s: &mut Source<R>, len: usize, found: &mut Findings) -> Result<(), Error> {
-    // The profile is copied twice: by segments, and put together.
-    found.metadata += 2 * len as u64;
-    if len >= 12 {
-        if s.array()? == *b"ICC_PROFILE\0" {
-            found.profile += len as u64;
-        }
-    }
-    Ok(())
-}
-
-/// The Adobe segment (technical note 5116, section 18).
-fn app14<R: Read + Seek>(s: &mut Source<R>, len: usize, found: &mut Findings) -> Result<(), Error> {
-    if len >= 12 {
-        let [b'A', b'd', b'o', b'b', b'e', .., transform] = s.array::<12>()? else {
-            return Ok(());
-        };
-        let place = usize::try_from(s.position() - 1).map_err(|_| Error::BrokenPicture)?;
-        found.adobe = Some((transform, place));
-    }
-    Ok(())
-}
-
 fn header(found: Findings) -> Result<Header, Error> {
     let frame = found.frame.as_ref().ok_or(Error::BrokenPicture)?;
     let color = match (frame.components.len(), found.adobe) {
@@ -311,23 +170,21 @@ fn header(found: Findings) -> Result<Header, Error> {
     }
     header.jpeg_quality = found.tables[frame.components[0].table]
         .as_ref()
-        .map(quality);
+        .map(quality::estimate);
     header.hints.adobe = found.adobe.is_some();
-    header.hints.rgb_flag = found
-        .adobe
-        .filter(|_| color == Color::Rgb)
-        .and_then(|(t, place)| {
-            // Components that are named R, G and B are taken for RGB without help.
-            let named = frame.components.iter().map(|c| c.id).eq(*b"RGB");
-            (t == 0 && !named).then_some(place)
-        });
+    // Components that are named R, G and B are taken for RGB without help.
+    let named = frame.components.iter().map(|c| c.id).eq(*b"RGB");
+    header.hints.rgb_flag = match found.adobe {
+        Some((0, place)) if color == Color::Rgb && !named => Some(place),
+        _ => None,
+    };
     header.hints.scratch = found.metadata + scratch(frame, found.first_scan_is_whole, color);
     Ok(header)
 }
 
 /// Bytes that the decoder holds beside its output: every coefficient of a picture in more than one
 /// scan, else a row of blocks; and what four colours take more than the three they become.
-fn scratch(frame: &Frame, first_scan_is_whole: bool, color: Color) -> u64 {
+fn scratch(frame: &FrameHeader, first_scan_is_whole: bool, color: Color) -> u64 {
     let most = |of: fn(&Component) -> u64| frame.components.iter().map(of).max().unwrap_or(1);
     let (h, v) = (most(|c| c.horizontal), most(|c| c.vertical));
     let (width, height) = (u64::from(frame.size.0), u64::from(frame.size.1));
@@ -341,12 +198,8 @@ fn scratch(frame: &Frame, first_scan_is_whole: bool, color: Color) -> u64 {
     // decoded, upsampled, and the seam to the next row twice.
     let row = 2 * 64 * across * h * v * frame.components.len() as u64;
     let scans = frame.progressive || !first_scan_is_whole;
-    let decoder = 4 * row
-        + if scans {
-            2 * 64 * across * down * sampled
-        } else {
-            0
-        };
+    let all = 2 * 64 * across * down * sampled;
+    let decoder = 4 * row + if scans { all } else { 0 };
     let pixels = width * height;
     match color {
         // Four bytes a pixel, later beside the three that they become.
@@ -356,38 +209,6 @@ fn scratch(frame: &Frame, first_scan_is_whole: bool, color: Color) -> u64 {
         _ => decoder,
     }
 }
-
-/// The quality whose table is nearest.
-fn quality(table: &[u16; 64]) -> u8 {
-    let distance = |quality: u32| -> u64 {
-        // jcparam.c of libjpeg: `jpeg_quality_scaling`, `jpeg_add_quant_table`.
-        let scale = if quality < 50 {
-            5000 / quality
-        } else {
-            200 - 2 * quality
-        };
-        let scaled = LUMINANCE
-            .iter()
-            .map(|&base| ((base * scale + 50) / 100).clamp(1, 255));
-        table
-            .iter()
-            .zip(scaled)
-            .map(|(&a, b)| u64::from(a).abs_diff(b.into()))
-            .sum()
-    };
-    (1..=100)
-        .min_by_key(|&quality| distance(quality))
-        .map_or(100, |quality| quality as u8)
-}
-
-/// T.81 table K.1, in the zigzag order (figure A.6) in which files store it.
-#[rustfmt::skip]
-const LUMINANCE: [u32; 64] = [
-    16, 11, 12, 14, 12, 10, 16, 14, 13, 14, 18, 17, 16, 19, 24, 40,
-    26, 24, 22, 22, 24, 49, 35, 37, 29, 40, 58, 51, 61, 60, 57, 51,
-    56, 55, 64, 72, 92, 78, 64, 68, 87, 69, 55, 56, 80, 109, 81, 87,
-    95, 98, 103, 104, 103, 62, 77, 113, 121, 112, 100, 120, 92, 101, 103, 99,
-];
 
 #[cfg(test)]
 mod tests {

@@ -87,6 +87,11 @@ fn change<T: Copy, const K: usize>(sum: &mut [T; K], by: &[T; K], how: impl Fn(&
     }
 }
 
+/// Pixels of a window around `at` that lie inside the picture, along one side.
+pub fn window(at: usize, length: usize, radius: usize) -> usize {
+    (at + radius).min(length - 1) - at.saturating_sub(radius) + 1
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
