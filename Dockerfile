@@ -20,6 +20,7 @@ WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
 # Cargo.toml names them, and cargo wants what it names to exist.
 COPY benches benches
+COPY tests/pictures tests/pictures
 RUN mkdir src \
     && echo 'fn main() {}' > src/main.rs \
     && touch src/lib.rs \

@@ -123,11 +123,6 @@ impl Request {
         };
         self.outcome = Some((outcome, Some(error.code())));
     }
-
-    /// The client went away before the whole answer was handed out.
-    pub fn abandoned(&mut self) {
-        self.outcome = None;
-    }
 }
 
 impl Drop for Request {

@@ -4,7 +4,6 @@
 #![allow(clippy::disallowed_methods, reason = "tests read their own switches")]
 
 pub mod http;
-pub mod pictures;
 
 use std::{
     collections::HashMap,
@@ -19,6 +18,8 @@ use std::{
 };
 
 pub use http::{Answer, Form};
+/// Pictures made in code.
+pub use test_pictures as pictures;
 
 /// The built program.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_safelight");
