@@ -8,6 +8,8 @@ use safelight::{cli, harden};
 static ALLOCATOR: harden::alloc::Wiping = harden::alloc::Wiping;
 
 fn main() -> ExitCode {
+    #[cfg(feature = "test-hooks")]
+    harden::hooks::apply();
     let hardening = harden::process::harden();
     cli::run(std::env::args().collect(), hardening)
 }

@@ -60,7 +60,7 @@ impl Spool {
                 return Err(storage_error(&e));
             }
         };
-        let input = Ephemeral {
+        let mut input = Ephemeral {
             file: Some(file),
             size: 0,
             reserved,
@@ -69,7 +69,8 @@ impl Spool {
             ledger: self.ledger.clone(),
         };
         if reserved > 0 {
-            input.allocate(reserved)?;
+            let allocated = input.allocate(reserved);
+            allocated.inspect_err(|error| input.set_reason(error.into()))?;
         }
         Ok(input)
     }
@@ -137,11 +138,9 @@ impl Ephemeral {
             self.ledger.reserve(step)?;
             self.reserved += step;
         }
-        self.file()?
-            .write_all(bytes)
-            .map_err(|e| storage_error(&e))?;
+        // Counted first: of a write that fails, a part may be there and has to be overwritten too.
         self.size = size;
-        Ok(())
+        self.file()?.write_all(bytes).map_err(|e| storage_error(&e))
     }
 
     /// The upload is complete: what was reserved beyond its size is given back.
@@ -280,6 +279,19 @@ mod tests {
         let mut left = vec![1; 100_000];
         second.read_exact_at(&mut left, 0).unwrap();
         assert!(left.iter().all(|b| *b == 0));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn an_input_can_never_be_given_a_name() {
+        use rustix::fs::{AtFlags, CWD, linkat};
+        use std::os::fd::AsRawFd;
+        let (spool, _) = spool(1 << 20);
+        let mut input = spool.open(None).unwrap();
+        let open = format!("/proc/self/fd/{}", input.file().unwrap().as_raw_fd());
+        let name = format!("/dev/shm/safelight-linked-{}", std::process::id());
+        let linked = linkat(CWD, open, CWD, &name, AtFlags::SYMLINK_FOLLOW);
+        assert_eq!(linked, Err(rustix::io::Errno::NOENT));
     }
 
     #[test]

@@ -2,4 +2,6 @@
 //! nothing can be dumped, nobody of the same user can look in.
 
 pub mod alloc;
+#[cfg(feature = "test-hooks")]
+pub mod hooks;
 pub mod process;

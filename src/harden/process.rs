@@ -49,7 +49,7 @@ fn no_core() -> bool {
 #[allow(unsafe_code)]
 fn perturb() -> bool {
     // SAFETY: `mallopt` changes a process-wide setting of malloc and touches no memory of ours.
-    unsafe { libc::mallopt(libc::M_PERTURB, 0x55) == 1 }
+    super::alloc::wiping() && unsafe { libc::mallopt(libc::M_PERTURB, 0x55) == 1 }
 }
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]

@@ -268,7 +268,8 @@ mod tests {
         );
         let clear = over_color(half.clone(), [9, 9, 9, 0]);
         assert!(clear == half, "nothing under it changes nothing");
-        // Alpha 128 over 128: 1 - (1 - 0.502)^2 = 0.752; the upper one has 0.502 / 0.752 of the colour.
+        // Alpha 128 over 128: 1 - (1 - 0.502)^2 = 0.752, and the upper one has 0.502 / 0.752 of
+        // the colour.
         let mixed = over_color(half, [0, 0, 0, 128]);
         assert_eq!(mixed.data()[..4], [134, 67, 0, 192]);
         assert_eq!(

@@ -115,7 +115,8 @@ impl Rows {
 
 /// Softens the edge to `pixels` (0..=50), measured between one tenth and nine tenths of the way.
 ///
-/// A Gaussian, so that a straight edge stays where it is. Memory beyond the mask: 32 lines of floats.
+/// A Gaussian, so that a straight edge stays where it is. Memory beyond the mask: 32 lines of
+/// floats.
 pub fn feather(mask: &mut Mask, pixels: f32) {
     // A blurred step passes from 0.1 to 0.9 within 2 * 1.2816 sigma (quantiles of the normal
     // distribution).

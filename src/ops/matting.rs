@@ -202,7 +202,8 @@ mod tests {
 
     #[test]
     fn a_soft_coarse_edge_moves_onto_the_edge_of_the_picture() {
-        // A tilted edge, red against blue; the coarse matte is soft over 2 of 60 pixels, and displaced.
+        // A tilted edge, red against blue; the coarse matte is soft over 2 of 60 pixels, and
+        // displaced.
         for side in [400u32, 1600] {
             let edge = |x: f32, y: f32| x - 0.45 - 0.1 * y;
             let at = |i: u32| (i as f32 + 0.5) / side as f32;

@@ -39,11 +39,57 @@ impl Answer {
             .to_owned()
     }
 
+    /// Asserts that this is an error with this status and code, built as every error is
+    /// (RFC 9457), and that it repeats nothing that was sent.
+    pub fn assert_problem(&self, what: &str, status: u16, code: &str) {
+        let text = String::from_utf8_lossy(&self.body);
+        assert_eq!(self.status, status, "{what}: {text}");
+        let head = |name| {
+            self.header(name)
+                .unwrap_or_else(|| panic!("{what}: no {name}"))
+        };
+        assert_eq!(head("content-type"), "application/problem+json", "{what}");
+        assert_eq!(head("x-content-type-options"), "nosniff", "{what}");
+        assert_eq!(head("cache-control"), "no-store", "{what}");
+        let problem = self.json();
+        let keys: Vec<_> = problem.as_object().expect("an object").keys().collect();
+        let known = ["code", "detail", "instance", "status", "title", "type"];
+        assert_eq!(keys, known, "{what}");
+        assert_eq!(problem["code"], code, "{what}: {text}");
+        assert_eq!(problem["status"], status, "{what}");
+        assert_eq!(problem["type"], format!("urn:safelight:error:{code}"));
+        let title = safelight::error::CODES.iter().find(|(c, _)| *c == code);
+        assert_eq!(
+            problem["title"],
+            title.expect("a code of the list").1,
+            "{what}"
+        );
+        assert!(
+            problem["detail"].as_str().is_some_and(|d| d.ends_with('.')),
+            "{what}"
+        );
+        let id = head("x-request-id");
+        let uuid = uuid::Uuid::parse_str(id).expect("an id is a uuid");
+        assert_eq!(uuid.get_version_num(), 4, "{what}: random, not a time");
+        assert_eq!(problem["instance"], format!("urn:uuid:{id}"), "{what}");
+        if matches!(status, 503 | 507) {
+            let seconds: u32 = head("retry-after").parse().expect("whole seconds");
+            assert!((1..=60).contains(&seconds), "{what}: {seconds}");
+        }
+        for (name, value) in &self.headers {
+            assert!(!value.contains(CANARY), "{what}: {name} repeats the client");
+        }
+        assert!(!text.contains(CANARY), "{what} repeats the client: {text}");
+    }
+
     /// The picture, decoded by a crate that is not ours.
     pub fn picture(&self) -> image::DynamicImage {
         test_pictures::decoded(&self.body)
     }
 }
+
+/// A word that a client sends and that no answer and no log line may hold.
+pub const CANARY: &str = "zq7canary";
 
 /// Opens a connection with time-outs that bound every test.
 pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
@@ -77,6 +123,34 @@ pub fn request(
     stream.write_all(head(method, path, headers, body.len()).as_bytes())?;
     // A server may refuse and close before it has read all: its answer is what counts.
     let _ = stream.write_all(body);
+    read(&mut stream)
+}
+
+/// Sends the head of an upload of `length` bytes, and `body`, which may be less than that.
+pub fn begin(address: SocketAddr, path: &str, mime: &str, length: usize, body: &[u8]) -> TcpStream {
+    let mut stream = connect(address).expect("a connection");
+    let head = head("POST", path, &[("Content-Type", mime)], length);
+    stream.write_all(head.as_bytes()).expect("a head is taken");
+    let _ = stream.write_all(body);
+    stream
+}
+
+/// Sends a body in chunks, its length undeclared (RFC 9112, section 7.1), and reads the answer.
+pub fn chunked(address: SocketAddr, path: &str, mime: &str, body: &[u8]) -> io::Result<Answer> {
+    let mut stream = connect(address)?;
+    write!(
+        stream,
+        "POST {path} HTTP/1.1\r\nHost: test\r\nContent-Type: {mime}\r\n\
+         Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    )?;
+    let mut send = |part: &[u8]| -> io::Result<()> {
+        write!(stream, "{:x}\r\n", part.len())?;
+        stream.write_all(part)?;
+        stream.write_all(b"\r\n")
+    };
+    // A server may refuse before it has read all: its answer is what counts.
+    let mut parts = body.chunks(16 << 10).chain([b"".as_slice()]);
+    let _ = parts.try_for_each(&mut send);
     read(&mut stream)
 }
 

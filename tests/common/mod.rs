@@ -8,7 +8,7 @@ pub mod http;
 use std::{
     collections::HashMap,
     fs::{self, OpenOptions},
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader, Read, Write},
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
@@ -44,6 +44,11 @@ pub fn spawn(flags: &[&str]) -> Server {
 impl Server {
     /// Starts `program` as a server.
     pub fn start(program: &Path, flags: &[&str]) -> Self {
+        Self::start_with(program, flags, &[])
+    }
+
+    /// Starts `program` as a server with settings from the environment.
+    pub fn start_with(program: &Path, flags: &[&str], variables: &[(&str, &str)]) -> Self {
         let spool = folder("spool");
         let mut command = Command::new(program);
         command
@@ -60,12 +65,7 @@ impl Server {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
-        // A setting of whoever runs the tests must not reach the server.
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("SAFELIGHT_") {
-                command.env_remove(name);
-            }
-        }
+        without_settings(&mut command).envs(variables.iter().copied());
         let mut child = command.spawn().expect("the program starts");
         let errors = BufReader::new(child.stderr.take().expect("it is piped"));
         let log = Arc::new(Mutex::new(Vec::new()));
@@ -235,6 +235,79 @@ impl Drop for Server {
         let _ = self.child.wait();
         let _ = fs::remove_dir_all(&self.spool);
     }
+}
+
+/// A setting of whoever runs the tests must not reach what they run.
+fn without_settings(command: &mut Command) -> &mut Command {
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("SAFELIGHT_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// What became of a program that was run to its end.
+#[derive(Debug)]
+pub struct Ran {
+    /// The exit code.
+    pub code: Option<i32>,
+    /// What it wrote to standard output.
+    pub stdout: Vec<u8>,
+    /// What it wrote to standard error.
+    pub stderr: String,
+}
+
+impl Ran {
+    /// Standard output as text.
+    pub fn text(&self) -> String {
+        String::from_utf8(self.stdout.clone()).expect("text")
+    }
+}
+
+/// Runs a command with this standard input to its end, or ends it after two minutes.
+pub fn run(command: &mut Command, input: &[u8]) -> Ran {
+    let piped = without_settings(command)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = piped.spawn().expect("the program starts");
+    let mut stdin = child.stdin.take().expect("it is piped");
+    let mut pipes = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            // A program may end without reading its input.
+            let _ = stdin.write_all(input);
+        });
+        let stdout = scope.spawn(move || {
+            let mut bytes = Vec::new();
+            pipes.0.read_to_end(&mut bytes).map(|_| bytes)
+        });
+        let stderr = scope.spawn(move || {
+            let mut bytes = Vec::new();
+            pipes.1.read_to_end(&mut bytes).map(|_| bytes)
+        });
+        let deadline = Instant::now() + Duration::from_secs(120);
+        let status = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break Some(status);
+            }
+            if Instant::now() > deadline {
+                let _ = child.kill();
+                let _ = child.wait();
+                break None;
+            }
+            thread::sleep(Duration::from_millis(5));
+        };
+        let stdout = stdout.join().unwrap().unwrap();
+        let stderr = String::from_utf8_lossy(&stderr.join().unwrap().unwrap()).into_owned();
+        let status = status.unwrap_or_else(|| panic!("still running after two minutes: {stderr}"));
+        Ran {
+            code: status.code(),
+            stdout,
+            stderr,
+        }
+    })
 }
 
 /// A fresh folder of this test's own; on a tmpfs where there is one.

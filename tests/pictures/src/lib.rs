@@ -1,6 +1,8 @@
 //! Pictures made in code, so that nothing has to be checked in or fetched.
 
-use std::io::Cursor;
+pub mod crafted;
+
+use std::io::{Cursor, Read};
 
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
 
@@ -52,6 +54,94 @@ pub fn noise(width: u32, height: u32, seed: u32) -> RgbImage {
         (state >> 8) as u8
     };
     RgbImage::from_fn(width, height, |_, _| Rgb([next(), next(), next()]))
+}
+
+/// The subject on a ground with a fine, faint pattern.
+pub fn patterned(width: u32, height: u32) -> RgbImage {
+    let mut picture = subject(width, height);
+    for (x, y, Rgb([r, g, b])) in picture.enumerate_pixels_mut() {
+        let ground = *b > *r;
+        let add = if (x / 3 + y / 3) % 2 == 0 { 24 } else { 0 };
+        if ground {
+            (*r, *g, *b) = (*r + add, *g + add, *b + add);
+        }
+    }
+    picture
+}
+
+/// A picture with noise of this standard deviation, the same one every time.
+pub fn noisy(picture: &RgbImage, sigma: f64, seed: u32) -> RgbImage {
+    let mut state = seed;
+    let mut uniform = move || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        f64::from(state >> 8) / f64::from(1 << 24)
+    };
+    // The sum of twelve uniform values is near enough to a bell curve of deviation 1.
+    let mut gauss = move || (0..12).map(|_| uniform()).sum::<f64>() - 6.0;
+    let mut picture = picture.clone();
+    for sample in picture.iter_mut() {
+        *sample = (f64::from(*sample) + sigma * gauss())
+            .round()
+            .clamp(0.0, 255.0) as u8;
+    }
+    picture
+}
+
+/// The root of the mean squared difference of two pictures of one size.
+pub fn error(a: &RgbImage, b: &RgbImage) -> f64 {
+    assert_eq!(a.dimensions(), b.dimensions());
+    let squares = a
+        .iter()
+        .zip(b.iter())
+        .map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2));
+    (squares.sum::<f64>() / a.len() as f64).sqrt()
+}
+
+/// How the samples of [`jpeg_of`] are coded.
+pub use jpeg_encoder::ColorType as JpegColor;
+
+/// A JPEG of these samples.
+pub fn jpeg_of(
+    samples: &[u8],
+    (width, height): (u16, u16),
+    color: JpegColor,
+    quality: u8,
+    progressive: bool,
+) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = jpeg_encoder::Encoder::new(&mut bytes, quality);
+    encoder.set_progressive(progressive);
+    encoder
+        .encode(samples, width, height, color)
+        .expect("a JPEG");
+    bytes
+}
+
+/// A WebP by libwebp; `None` as quality is without loss.
+pub fn webp_of(picture: &DynamicImage, quality: Option<f32>) -> Vec<u8> {
+    let (width, height) = (picture.width(), picture.height());
+    let samples = picture.as_bytes();
+    let encoder = match picture.color().has_alpha() {
+        true => webp::Encoder::from_rgba(samples, width, height),
+        false => webp::Encoder::from_rgb(samples, width, height),
+    };
+    let bytes = match quality {
+        Some(quality) => encoder.encode(quality),
+        None => encoder.encode_lossless(),
+    };
+    bytes.to_vec()
+}
+
+/// The names and contents of a ZIP's files.
+pub fn unzipped(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).expect("a ZIP");
+    let file = |i| {
+        let mut file = archive.by_index(i).expect("a file");
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).expect("its checksum is right");
+        (file.name().to_owned(), bytes)
+    };
+    (0..archive.len()).map(file).collect()
 }
 
 /// The subject with its left half fully transparent.
