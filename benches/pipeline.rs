@@ -12,7 +12,7 @@ use safelight::{
     config::Settings,
     engine::Engine,
     frame::{Filter, Frame, Layout, Mask},
-    job::{Input, Job},
+    job::{Accept, Input, Job, Site},
     observe::{Metrics, Stages},
     ops::{Kind, Plan, foreground, matting},
 };
@@ -31,7 +31,10 @@ fn scene((width, height): (u32, u32)) -> Frame {
         for x in 0..width {
             seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             let noise = (seed >> 29) as u8;
-            let (dx, dy) = (f64::from(x) - f64::from(width) / 2.0, f64::from(y) - f64::from(height) / 2.0);
+            let (dx, dy) = (
+                f64::from(x) - f64::from(width) / 2.0,
+                f64::from(y) - f64::from(height) / 2.0,
+            );
             let inside = 1.0 - (dx * dx + dy * dy) / (radius * radius);
             let [r, g, b] = if inside > 0.0 {
                 let light = 0.3 + 0.7 * inside.sqrt();
@@ -111,10 +114,16 @@ fn encode<const FORMAT: usize>(bencher: Bencher, size: (u32, u32)) {
 fn whole_job(bencher: Bencher, size: (u32, u32)) {
     let (file, engine, settings) = (jpeg(size), engine(), Settings::default().engine);
     let plan = Plan::single(Kind::RemoveBackground, []).unwrap();
+    let (limits, budget) = (settings.limits(), settings.memory_budget_bytes());
+    let site = Site {
+        limits: &limits,
+        budget,
+        engine: &engine,
+    };
     bencher.bench_local(|| {
         let input = Input::Memory(file.clone());
-        let budget = settings.memory_budget_bytes();
-        let job = Job::prepare(input, None, plan.clone(), &settings.limits(), budget, &engine);
-        job.unwrap().run(&engine, &Cancel::new(), &mut Stages::default()).unwrap()
+        let job = Job::prepare(input, None, plan.clone(), Accept::default(), &site).unwrap();
+        job.run(&engine, &Cancel::new(), &mut Stages::default())
+            .unwrap()
     });
 }

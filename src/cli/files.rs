@@ -23,7 +23,7 @@ use crate::{
     config::EngineSettings,
     engine::Engine,
     error::Error,
-    job::{self, Answer, Input, Job},
+    job::{self, Accept, Answer, Input, Job, Site},
     observe::{Metrics, Stages},
     ops::{
         Kind, Plan,
@@ -235,14 +235,15 @@ impl Batch<'_> {
 
     fn answer(&self, bytes: Vec<u8>) -> Result<Answer, Error> {
         let ground = self.ground.map(|ground| Input::Memory(ground.to_vec()));
-        let job = Job::prepare(
-            Input::Memory(bytes),
-            ground,
-            self.plan.clone(),
-            &self.settings.limits(),
-            self.settings.memory_budget_bytes(),
-            self.engine,
-        )?;
+        let limits = &self.settings.limits();
+        let budget = self.settings.memory_budget_bytes();
+        let site = Site {
+            limits,
+            budget,
+            engine: self.engine,
+        };
+        let plan = self.plan.clone();
+        let job = Job::prepare(Input::Memory(bytes), ground, plan, Accept::default(), &site)?;
         job.run(self.engine, &Cancel::new(), &mut Stages::default())
     }
 

@@ -57,7 +57,10 @@ impl Runtime {
     pub fn load(set: Option<&Path>) -> Result<Self, String> {
         let file = match set {
             Some(file) if !file.is_file() => {
-                return Err(format!("--onnxruntime {} is not a file", file.display()));
+                return Err(format!(
+                    "--onnxruntime {} is not a file; `make runtime` in the project fetches one",
+                    file.display()
+                ));
             }
             Some(file) => file.to_path_buf(),
             None => find().ok_or_else(|| {

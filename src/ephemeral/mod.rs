@@ -215,7 +215,7 @@ impl Ephemeral {
         let Some(file) = self.file.take() else { return };
         // The kernel hands a freed page on without clearing it (init_on_free is off by default),
         // so the bytes are overwritten first. A failure leaves nothing more to do than to close.
-        const ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+        static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
         let mut at = 0;
         while at < self.size {
             let len = ZEROS.len().min((self.size - at) as usize);

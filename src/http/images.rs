@@ -17,7 +17,7 @@ use super::{
 use crate::{
     ephemeral::{Lease, Reason},
     error::Error,
-    job::{self, Accept, Answer, Answered, Input, Job},
+    job::{self, Accept, Answer, Answered, Input, Job, Site},
     observe::Request,
     ops::{Kind, Plan},
 };
@@ -56,14 +56,14 @@ async fn process(
         .map(|(n, v)| (n.as_str(), v.as_str()));
     let plan = Plan::single(kind, all).and_then(|plan| plan.check(&state.engine).map(|()| plan));
     let plan = plan.inspect_err(|error| upload.set_reason(error.into()))?;
-    let job = prepare(upload, plan, state).await?;
-    request.picture = Some(job.picture());
     let accept = http
         .headers()
         .get(header::ACCEPT)
         .and_then(|value| value.to_str().ok());
+    let accept = Accept::parse(accept.unwrap_or_default());
+    let job = prepare(upload, plan, accept, state).await?;
+    request.picture = Some(job.picture());
     let settings = &state.settings;
-    let job = job.accepting(Accept::parse(accept.unwrap_or_default()));
     let job = match kind.is_long() {
         true => job.within(settings.long_timeout, "--long-timeout"),
         false => job.within(settings.timeout, "--timeout"),
@@ -95,7 +95,12 @@ async fn receive(
 }
 
 /// Reads the headers on a thread that may wait for memory, not on one that serves connections.
-async fn prepare(upload: Upload, plan: Plan, state: &Data<AppState>) -> Result<Job, Error> {
+async fn prepare(
+    upload: Upload,
+    plan: Plan,
+    accept: Accept,
+    state: &Data<AppState>,
+) -> Result<Job, Error> {
     let state = state.clone();
     let prepared = web::block(move || {
         let Upload { picture, files, .. } = upload;
@@ -103,15 +108,13 @@ async fn prepare(upload: Upload, plan: Plan, state: &Data<AppState>) -> Result<J
             .into_iter()
             .map(|(_, file)| Input::Spooled(file))
             .next();
-        let limits = state.settings.engine.limits();
-        Job::prepare(
-            Input::Spooled(picture),
-            ground,
-            plan,
-            &limits,
-            state.budget.total(),
-            &state.engine,
-        )
+        let limits = &state.settings.engine.limits();
+        let site = Site {
+            limits,
+            budget: state.budget.total(),
+            engine: &state.engine,
+        };
+        Job::prepare(Input::Spooled(picture), ground, plan, accept, &site)
     });
     prepared.await.map_err(|_| Error::Internal)?
 }

@@ -205,7 +205,7 @@ impl Reader<'_> {
     {
         while let Some(chunk) = self.clock.wait(stream.next()).await? {
             let chunk = chunk.map_err(error)?;
-            self.count(&chunk);
+            self.count(&chunk)?;
             if file.size() + chunk.len() as u64 > self.max_picture {
                 return Err(self.too_large(None));
             }
@@ -218,7 +218,7 @@ impl Reader<'_> {
         let mut text = Vec::new();
         while let Some(chunk) = self.clock.wait(field.next()).await? {
             let chunk = chunk.map_err(multipart_error)?;
-            self.count(&chunk);
+            self.count(&chunk)?;
             if text.len() + chunk.len() > MAX_TEXT {
                 return Err(Error::FieldTooLong { limit: MAX_TEXT });
             }
@@ -227,9 +227,20 @@ impl Reader<'_> {
         String::from_utf8(text).map_err(|_| Error::MalformedRequest("A text field is not UTF-8."))
     }
 
-    fn count(&mut self, chunk: &Bytes) {
+    /// Counts what arrived. A body whose length is not declared is held to the limit of the whole
+    /// here; [`super::guard::Gate::admit`] has refused the others.
+    fn count(&mut self, chunk: &Bytes) -> Result<(), Error> {
         self.received += chunk.len() as u64;
         self.clock.received(chunk.len() as u64);
+        let limit = self.max_picture.saturating_mul(2);
+        if self.received > limit {
+            return Err(Error::BodyTooLarge {
+                limit,
+                actual: None,
+                setting: "--max-upload",
+            });
+        }
+        Ok(())
     }
 
     fn too_large(&self, actual: Option<u64>) -> Error {

@@ -7,8 +7,9 @@ use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 use crate::{
     codec::{self, Compression, Encoded, Encoding, Format},
     error::Error,
+    frame::Layout,
     ops::{
-        Outcome, Plan,
+        Outcome,
         options::{Output, OutputFormat, PngEffort},
     },
 };
@@ -65,11 +66,46 @@ impl Accept {
     }
 }
 
+/// The ways in which a result may be written: with transparency, and without.
+#[derive(Debug)]
+pub(super) struct Encodings {
+    transparent: Encoding,
+    opaque: Encoding,
+}
+
+impl Encodings {
+    /// What the options, the client's wishes and the input's format lead to.
+    pub(super) fn choose(output: &Output, accept: Accept, input: Format) -> Self {
+        let both = |format| (format, format);
+        let (transparent, opaque) = match (output.format, accept.0) {
+            (OutputFormat::Png, _) => both(Encoded::Png),
+            (OutputFormat::Webp, _) => both(Encoded::Webp),
+            (OutputFormat::Jpeg, _) => both(Encoded::Jpeg),
+            (OutputFormat::Auto, Some(format)) => both(format),
+            (OutputFormat::Auto, None) => match input {
+                Format::Jpeg => (Encoded::Png, Encoded::Jpeg),
+                Format::Webp => (Encoded::Png, Encoded::Webp),
+                Format::Png | Format::Gif | Format::Bmp | Format::Tiff => both(Encoded::Png),
+            },
+        };
+        Self {
+            transparent: encoding(transparent, output),
+            opaque: encoding(opaque, output),
+        }
+    }
+
+    /// Bytes that encoding a result of so many pixels holds at its peak, beside the result.
+    pub(super) fn peak(&self, pixels: u64) -> u64 {
+        self.transparent
+            .peak(pixels, Layout::Rgba)
+            .max(self.opaque.peak(pixels, Layout::Rgb))
+    }
+}
+
 pub(super) fn encode(
     outcome: Outcome,
-    plan: &Plan,
-    accept: Accept,
-    input: Format,
+    encodings: &Encodings,
+    output: &Output,
 ) -> Result<Answer, Error> {
     let Outcome {
         frame,
@@ -78,45 +114,31 @@ pub(super) fn encode(
         confidence,
     } = outcome;
     let (width, height) = (frame.width(), frame.height());
-    let output = plan.output();
+    // An alpha channel that hides nothing only makes the answer larger; beside a matte of its own
+    // the picture needs none either.
     let transparent = frame.has_transparency();
-    let format = match output.format {
-        OutputFormat::Png => Encoded::Png,
-        OutputFormat::Webp => Encoded::Webp,
-        OutputFormat::Jpeg => Encoded::Jpeg,
-        OutputFormat::Auto => accept.0.unwrap_or(match input {
-            _ if transparent => Encoded::Png,
-            Format::Jpeg => Encoded::Jpeg,
-            Format::Webp => Encoded::Webp,
-            Format::Png | Format::Gif | Format::Bmp | Format::Tiff => Encoded::Png,
-        }),
-    };
-    // An alpha channel that hides nothing only makes the answer larger.
-    let frame = if transparent {
-        frame
+    let encoding = if transparent {
+        &encodings.transparent
     } else {
-        frame.without_alpha()
+        &encodings.opaque
     };
-    let encoding = encoding(format, output);
+    let keep = transparent && matte.is_none();
+    let frame = if keep { frame } else { frame.without_alpha() };
     let mut answer = Answer {
-        mime: format.mime(),
-        extension: format.extension(),
-        bytes: Vec::new(),
+        bytes: codec::encode(&frame, encoding)?,
+        mime: encoding.format.mime(),
+        extension: encoding.format.extension(),
         width,
         height,
         model,
         confidence,
     };
-    let Some(matte) = matte else {
-        answer.bytes = codec::encode(&frame, &encoding)?;
-        return Ok(answer);
-    };
-    // Beside a matte of its own the picture needs no alpha.
-    let color = codec::encode(&frame.without_alpha(), &encoding)?;
-    let alpha = codec::encode(&matte.into_frame(), &self::encoding(Encoded::Png, output))?;
-    let name = format!("color.{}", format.extension());
-    answer.bytes = pack(&[(&name, &color), ("alpha.png", &alpha)])?;
-    (answer.mime, answer.extension) = ("application/zip", "zip");
+    if let Some(matte) = matte {
+        let alpha = codec::encode(&matte.into_frame(), &self::encoding(Encoded::Png, output))?;
+        let name = format!("color.{}", answer.extension);
+        answer.bytes = pack(&[(&name, &answer.bytes), ("alpha.png", &alpha)])?;
+        (answer.mime, answer.extension) = ("application/zip", "zip");
+    }
     Ok(answer)
 }
 

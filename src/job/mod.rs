@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use answer::Encodings;
 pub use answer::{Accept, Answer};
 pub use workers::{Answered, Ticket, Workers};
 
@@ -118,6 +119,17 @@ fn picture(header: &Header) -> Picture {
     }
 }
 
+/// What a job is measured against.
+#[derive(Debug, Clone, Copy)]
+pub struct Site<'a> {
+    /// What a picture may be.
+    pub limits: &'a PictureLimits,
+    /// The memory of all jobs, in bytes.
+    pub budget: u64,
+    /// The models.
+    pub engine: &'a Engine,
+}
+
 /// A picture and everything that is to be done with it, checked as far as can be without pixels.
 #[derive(Debug)]
 pub struct Job {
@@ -125,41 +137,34 @@ pub struct Job {
     header: Header,
     ground: Option<(Input, Header)>,
     plan: Plan,
-    accept: Accept,
+    encodings: Encodings,
     cost: u64,
     limit: (Duration, &'static str),
 }
 
 impl Job {
-    /// Reads the headers, holds them against `limits`, and adds up the memory that the job will
+    /// Reads the headers, holds them against the limits, and adds up the memory that the job will
     /// take at its peak.
     ///
     /// # Errors
-    /// As [`codec::probe`]; [`Error::JobTooLarge`] where it could never fit into `budget`.
+    /// As [`codec::probe`]; [`Error::JobTooLarge`] where it could never fit into the budget.
     pub fn prepare(
         mut input: Input,
         ground: Option<Input>,
         plan: Plan,
-        limits: &PictureLimits,
-        budget: u64,
-        engine: &Engine,
+        accept: Accept,
+        site: &Site<'_>,
     ) -> Result<Self, Error> {
         // Until the job is whole, an error is the only way in which its inputs can end.
         input.set_reason(Reason::Error);
-        let header = input.probe(limits)?;
+        let header = input.probe(site.limits)?;
         let ground = ground
             .map(|mut ground| {
                 ground.set_reason(Reason::Error);
-                ground.probe(limits).map(|header| (ground, header))
+                ground.probe(site.limits).map(|header| (ground, header))
             })
             .transpose()?;
-        let cost = cost(&header, &input, ground.as_ref(), &plan, engine);
-        if cost > budget {
-            return Err(Error::JobTooLarge {
-                limit: budget,
-                actual: cost,
-            });
-        }
+        let encodings = Encodings::choose(plan.output(), accept, header.format);
         // Commands have no deadline; the server sets one.
         let limit = (Duration::from_secs(86_400), "--timeout");
         let mut job = Self {
@@ -167,18 +172,36 @@ impl Job {
             header,
             ground,
             plan,
-            accept: Accept::default(),
-            cost,
+            encodings,
+            cost: 0,
             limit,
         };
+        job.cost = job.peak_bytes(site.engine);
+        if job.cost > site.budget {
+            return Err(Error::JobTooLarge {
+                limit: site.budget,
+                actual: job.cost,
+            });
+        }
         job.set_reason(Reason::Disconnect);
         Ok(job)
     }
 
-    /// What the client's `Accept` header asks for.
-    pub fn accepting(mut self, accept: Accept) -> Self {
-        self.accept = accept;
-        self
+    /// The most that any stage holds; a stage's memory is free before the next one begins.
+    fn peak_bytes(&self, engine: &Engine) -> u64 {
+        let header = &self.header;
+        let decode = header.decode_peak(self.input.size());
+        let ground = self
+            .ground
+            .as_ref()
+            .map_or(0, |(_, header)| header.pixels());
+        // The picture waits while its ground is decoded.
+        let ground_decode = self.ground.as_ref().map_or(0, |(input, ground)| {
+            header.frame_bytes() + ground.decode_peak(input.size())
+        });
+        let work = self.plan.peak_bytes(header.pixels(), ground, engine);
+        let encode = header.pixels() * 4 + self.encodings.peak(header.pixels());
+        decode.max(ground_decode).max(work).max(encode)
     }
 
     /// The longest time that the work may take; `setting` changes it.
@@ -223,7 +246,7 @@ impl Job {
             header,
             ground,
             plan,
-            accept,
+            encodings,
             ..
         } = self;
         let source = ops::Source {
@@ -247,31 +270,10 @@ impl Job {
         let outcome = plan.apply(frame, &mut context)?;
         cancel.check()?;
         let start = std::time::Instant::now();
-        let answer = answer::encode(outcome, &plan, accept, header.format)?;
+        let answer = answer::encode(outcome, &encodings, plan.output())?;
         stages.add("encode", start.elapsed());
         Ok(answer)
     }
-}
-
-fn cost(
-    header: &Header,
-    input: &Input,
-    ground: Option<&(Input, Header)>,
-    plan: &Plan,
-    engine: &Engine,
-) -> u64 {
-    let decode = header.decode_peak(input.size());
-    let ground_pixels = ground.map_or(0, |(_, header)| header.pixels());
-    let ground_decode = ground.map_or(0, |(input, header)| header.decode_peak(input.size()));
-    let work = plan.peak_bytes(header.pixels(), ground_pixels, engine);
-    // The picture (4 bytes a pixel) waits while its ground is decoded. The answer of an encoder
-    // is seldom half of its pixels; noise in PNG is as large as they are, and a vector that grows
-    // holds up to twice its length for a moment.
-    let encode = header.pixels() * (4 + 8);
-    decode
-        .max(header.pixels() * 4 + ground_decode)
-        .max(work)
-        .max(encode)
 }
 
 /// What the server's jobs share.

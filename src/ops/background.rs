@@ -180,27 +180,19 @@ fn result(
     };
     drop((frame, matte));
 
-    let moved = options.scale.is_some() || options.position.0 != Position::Original;
-    let scale = options.scale.map(|scale| scale.0);
-    if let Some(subject) = cutout
-        .alpha()
-        .filter(|_| moved)
-        .and_then(|a| a.bounds(VISIBLE))
-    {
-        // A new size without a new place is centred, as remove.bg does it.
-        let position = match options.position.0 {
-            Position::Original if scale.is_some() => Position::At { x: 0.5, y: 0.5 },
-            position => position,
-        };
-        cutout = geometry::place(cutout, subject, scale, position);
+    if options.scale.is_some() || options.position.0 != Position::Original {
+        cutout = placed_anew(cutout, options);
     }
     // Where the subject is, before a shadow or a ground hides it.
-    let subject = cutout.alpha().expect("a cutout has alpha");
-    if options.output == Cutout::Mask {
-        let bounds = subject.bounds(VISIBLE);
-        return (cropped(subject.into_frame(), bounds, options), None);
-    }
-    let bounds = subject.bounds(VISIBLE);
+    let wanted = options.crop || options.output != Cutout::Cutout;
+    let subject = wanted.then(|| cutout.alpha()).flatten();
+    let bounds = subject.as_ref().and_then(|subject| subject.bounds(VISIBLE));
+    let alpha = subject.filter(|_| options.output != Cutout::Cutout);
+    let alpha = alpha.map(|alpha| cropped(alpha.into_frame(), bounds, options));
+    let alpha = match alpha {
+        Some(alpha) if options.output == Cutout::Mask => return (alpha, None),
+        alpha => alpha,
+    };
     if options.shadow == Shadow::Drop {
         cutout = compose::drop_shadow(cutout);
     }
@@ -213,11 +205,22 @@ fn result(
         (Ground::Color(color), ..) => compose::over_color(cutout, color),
         _ => cutout,
     };
-    let matte = (options.output == Cutout::Both).then(|| {
-        let alpha = cropped(subject.into_frame(), bounds, options);
-        Mask::new(alpha.width(), alpha.height(), alpha.into_data())
-    });
+    let matte = alpha.map(|a| Mask::new(a.width(), a.height(), a.into_data()));
     (cropped(composed, bounds, options), matte)
+}
+
+/// The subject at the place and of the size that were asked for.
+fn placed_anew(cutout: Frame, options: &RemoveBackground) -> Frame {
+    let Some(subject) = cutout.alpha().and_then(|alpha| alpha.bounds(VISIBLE)) else {
+        return cutout;
+    };
+    let scale = options.scale.map(|scale| scale.0);
+    // A new size without a new place is centred, as remove.bg does it.
+    let position = match options.position.0 {
+        Position::Original if scale.is_some() => Position::At { x: 0.5, y: 0.5 },
+        position => position,
+    };
+    geometry::place(cutout, subject, scale, position)
 }
 
 /// Cropped to the subject's box where that was asked for, and within `max_megapixels`.

@@ -227,7 +227,7 @@ options! {
         quality: Int<1, 100> = "85",
         /// WebP without loss.
         lossless: bool = "false",
-        /// How hard the PNG encoder tries.
+        /// How hard the encoder of PNG and lossless WebP tries.
         compression: PngEffort = "fast",
     }
 }

@@ -4,7 +4,11 @@
 //! a field value or a parser's message that came with the picture. HTTP statuses are decided in
 //! `http/error.rs`; exit codes in `cli/`.
 
-use std::{borrow::Cow, fmt, time::Duration};
+mod text;
+
+use std::{borrow::Cow, time::Duration};
+
+pub use text::CODES;
 
 /// What went wrong. The documentation of a variant says whose fault it is.
 #[derive(Debug, Clone, PartialEq)]
@@ -195,70 +199,6 @@ impl Resource {
     }
 }
 
-/// Every code that [`Error::code`] can return with a sentence of what it means: the closed list
-/// that the OpenAPI document publishes.
-pub const CODES: &[(&str, &str)] = &[
-    (
-        "malformed_request",
-        "The body is not what its content type promises.",
-    ),
-    ("unknown_option", "An option that this route does not have."),
-    ("bad_value", "An option's value cannot be used."),
-    ("missing_picture", "The request holds no picture."),
-    ("too_many_fields", "More form fields than allowed."),
-    ("field_too_long", "A text field is longer than allowed."),
-    ("not_found", "No such route."),
-    ("method_not_allowed", "The route does not take this method."),
-    ("upload_too_slow", "The upload stalled or took too long."),
-    ("body_too_large", "More bytes than allowed."),
-    ("unknown_format", "Not a picture of a known format."),
-    (
-        "format_disabled",
-        "A picture of a format that is switched off.",
-    ),
-    ("broken_picture", "The picture is broken or truncated."),
-    (
-        "too_many_pixels",
-        "The picture has more pixels than allowed.",
-    ),
-    (
-        "side_too_long",
-        "A side of the picture is longer than allowed.",
-    ),
-    (
-        "bomb",
-        "The picture is built to cost far more than its size.",
-    ),
-    (
-        "job_too_large",
-        "The job needs more memory than the whole budget.",
-    ),
-    (
-        "roi_outside",
-        "The region of interest lies outside the picture.",
-    ),
-    (
-        "nothing_found",
-        "There is nothing to cut out, and `on_empty=error` was asked for.",
-    ),
-    ("model_missing", "The model is known, but not installed."),
-    ("step_missing", "A restoration step is not available here."),
-    ("busy", "A bounded resource is fully taken; try again."),
-    (
-        "shutting_down",
-        "The service is about to stop; try again elsewhere.",
-    ),
-    ("spool_full", "The spool has no room left; try again."),
-    ("deadline_passed", "The work took longer than allowed."),
-    ("cancelled", "The client is gone."),
-    (
-        "refused_by_design",
-        "This service does not do that on purpose.",
-    ),
-    ("model_failed", "A model could not be run."),
-    ("internal", "A fault of the service."),
-];
-
 impl Error {
     /// The stable, machine-readable name of the error; one of [`CODES`].
     pub fn code(&self) -> &'static str {
@@ -315,136 +255,6 @@ impl Error {
 }
 
 impl std::error::Error for Error {}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::MalformedRequest(why) => f.write_str(why),
-            Self::UnknownOption { known, nearest } => {
-                write!(
-                    f,
-                    "The request names an option that this route does not have."
-                )?;
-                if let Some(name) = nearest {
-                    write!(f, " Did you mean `{name}`?")?;
-                }
-                write!(f, " The options are: {known}.")
-            }
-            Self::BadValue { option, expects } => write!(f, "`{option}` takes {expects}."),
-            Self::InStep { step, error } => write!(f, "Operation {step}: {error}"),
-            Self::MissingPicture => f.write_str(
-                "Send the picture as multipart field `file` (also `image`, `image_file`), or as \
-                 the body with an `image/*` content type.",
-            ),
-            Self::TooManyFields { limit } => {
-                write!(f, "The form has more than {limit} fields.")
-            }
-            Self::FieldTooLong { limit } => {
-                write!(f, "A text field of the form is longer than {limit} bytes.")
-            }
-            Self::NotFound => f.write_str("There is no such route; /openapi.json lists them."),
-            Self::MethodNotAllowed { allow } => write!(f, "This route takes {allow}."),
-            Self::UploadTooSlow { limit, setting } => {
-                write!(
-                    f,
-                    "The upload passed its limit of {limit:?} (setting {setting})."
-                )
-            }
-            Self::BodyTooLarge {
-                limit,
-                actual,
-                setting,
-            } => {
-                write!(f, "The limit is {limit} bytes (setting {setting})")?;
-                match actual {
-                    Some(actual) => write!(f, "; this was {actual}."),
-                    None => write!(f, "; this was more."),
-                }
-            }
-            Self::UnknownFormat { enabled } => {
-                write!(
-                    f,
-                    "The bytes are not a picture that this service reads; it takes {enabled}."
-                )
-            }
-            Self::FormatDisabled { format, enabled } => {
-                write!(
-                    f,
-                    "{format} is not among the enabled formats {enabled} (setting --formats)."
-                )
-            }
-            Self::BrokenPicture => {
-                f.write_str("The picture is broken or truncated and cannot be decoded.")
-            }
-            Self::TooManyPixels { limit, actual } => write!(
-                f,
-                "The picture has {:.1} megapixels; the limit is {:.1} (setting --max-megapixels).",
-                *actual as f64 / 1e6,
-                *limit as f64 / 1e6
-            ),
-            Self::SideTooLong { limit, actual } => write!(
-                f,
-                "The longer side has {actual} pixels; the limit is {limit} (setting --max-side)."
-            ),
-            Self::Bomb {
-                what,
-                limit,
-                actual,
-            } => {
-                write!(
-                    f,
-                    "The picture has too many {what}: {actual} where {limit} are allowed."
-                )
-            }
-            Self::JobTooLarge { limit, actual } => write!(
-                f,
-                "This job needs about {} MiB of memory; the whole budget is {} MiB \
-                 (setting --memory-budget).",
-                actual.div_ceil(1 << 20),
-                limit >> 20
-            ),
-            Self::RoiOutside { width, height } => {
-                write!(
-                    f,
-                    "`roi` does not lie inside the picture of {width} x {height} pixels."
-                )
-            }
-            Self::NothingFound => {
-                f.write_str("No foreground was found in the picture, and `on_empty` is `error`.")
-            }
-            Self::ModelMissing { model } => write!(
-                f,
-                "The model {model} is not installed; the operator can install it with \
-                 `safelight models pull {model}`."
-            ),
-            Self::StepMissing { step, available } => write!(
-                f,
-                "The step {step} needs a model that is not installed. Available: {available}."
-            ),
-            Self::Busy { what, .. } => {
-                let what = match what {
-                    Resource::UploadPermits => "Too many uploads are in progress",
-                    Resource::SpoolBudget => "The uploads in progress fill the spool budget",
-                    Resource::Queue => "Too many pictures are waiting",
-                    Resource::QueueWait => "No worker became free in time",
-                };
-                write!(f, "{what}; try again later.")
-            }
-            Self::ShuttingDown => f.write_str("The service is about to stop; try again."),
-            Self::SpoolFull => f.write_str("The spool has no room left; try again later."),
-            Self::DeadlinePassed { limit, setting } => {
-                write!(
-                    f,
-                    "The work took longer than its limit of {limit:?} (setting {setting})."
-                )
-            }
-            Self::Cancelled => f.write_str("The client went away."),
-            Self::RefusedByDesign(why) => f.write_str(why),
-            // A cause could quote the picture or the machine: these two say nothing more.
-            Self::ModelFailed | Self::Internal => f.write_str("The service failed; try again."),
-        }
-    }
-}
 
 #[cfg(test)]
 mod tests {

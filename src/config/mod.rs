@@ -5,168 +5,21 @@
 //! wins over a variable, a variable over the file, the file over the default, and all four are
 //! checked by the same code.
 
-use std::{
-    env, fs,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    str::FromStr,
-    time::Duration,
-};
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is the module that reads the environment"
+)]
 
-use clap::{Args, CommandFactory, Parser, ValueEnum};
+mod file;
+mod units;
 
-/// A picture format that can be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum)]
-pub enum Format {
-    /// JPEG (ITU-T T.81).
-    Jpeg,
-    /// PNG (W3C PNG specification, third edition).
-    Png,
-    /// WebP (RFC 9649).
-    Webp,
-    /// GIF 89a; the first frame.
-    Gif,
-    /// Windows bitmap.
-    Bmp,
-    /// TIFF 6.0; the first page.
-    Tiff,
-}
+use std::{env, fs, net::SocketAddr, path::PathBuf, time::Duration};
 
-impl Format {
-    /// The name used in options, metrics and logs.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Jpeg => "jpeg",
-            Self::Png => "png",
-            Self::Webp => "webp",
-            Self::Gif => "gif",
-            Self::Bmp => "bmp",
-            Self::Tiff => "tiff",
-        }
-    }
-}
+use clap::{Args, CommandFactory, Parser};
 
-/// What a picture may be before any of its pixels is decoded.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PictureLimits {
-    /// Width times height at most.
-    pub max_pixels: u64,
-    /// Width and height at most.
-    pub max_side: u32,
-    /// The formats that are read.
-    pub formats: Vec<Format>,
-}
-
-impl PictureLimits {
-    /// The enabled formats, comma-separated, for messages.
-    pub fn format_names(&self) -> String {
-        self.formats
-            .iter()
-            .map(|f| f.name())
-            .collect::<Vec<_>>()
-            .join(", ")
-    }
-}
-
-/// What to do where the storage cannot keep the promise that nothing is written to a disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Ephemerality {
-    /// Refuse to start (exit code 78).
-    Strict,
-    /// Start, and say so in one line, in `doctor`, in `/v1/privacy` and in a metric.
-    Warn,
-}
-
-/// How log records are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// Text where standard error is a terminal, else JSON.
-    Auto,
-    /// One JSON object a line.
-    Json,
-    /// One readable line.
-    Text,
-}
-
-/// A number of bytes: `24MiB`, `256KiB`, `1GiB` or plain bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Bytes(pub u64);
-
-impl FromStr for Bytes {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || "expected bytes such as 24MiB, 512KiB, 1GiB or 1048576".to_owned();
-        let digits = text
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(text.len());
-        let number: u64 = text[..digits].parse().map_err(|_| wrong())?;
-        let unit = match text[digits..].trim().to_ascii_lowercase().as_str() {
-            "" | "b" => 1,
-            "k" | "kib" => 1 << 10,
-            "m" | "mib" => 1 << 20,
-            "g" | "gib" => 1 << 30,
-            _ => return Err(wrong()),
-        };
-        number.checked_mul(unit).map(Self).ok_or_else(wrong)
-    }
-}
-
-impl std::fmt::Display for Bytes {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (unit, name) in [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")] {
-            if self.0 >= unit && self.0.is_multiple_of(unit) {
-                return write!(f, "{}{name}", self.0 / unit);
-            }
-        }
-        write!(f, "{}", self.0)
-    }
-}
-
-/// A length of time: `5s`, `500ms`, `2m` or plain seconds (`1.5`).
-fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || "expected a time such as 30s, 500ms, 2m or 1.5".to_owned();
-    let (number, unit) = match text {
-        _ if text.ends_with("ms") => (&text[..text.len() - 2], 1e-3),
-        _ if text.ends_with('s') => (&text[..text.len() - 1], 1.0),
-        _ if text.ends_with('m') => (&text[..text.len() - 1], 60.0),
-        _ => (text, 1.0),
-    };
-    let seconds = number.trim().parse::<f64>().map_err(|_| wrong())? * unit;
-    // A day is far above any deadline that makes sense, and far below what overflows.
-    if !(0.001..=86_400.0).contains(&seconds) {
-        return Err("expected a time between 1ms and a day".to_owned());
-    }
-    Ok(Duration::from_secs_f64(seconds))
-}
-
-/// A model named on the command line: `NAME`, or `NAME=FILE` for a file of one's own.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ModelChoice {
-    /// The model's name.
-    pub name: String,
-    /// Its ONNX file, where it is not the catalogue's.
-    pub file: Option<PathBuf>,
-}
-
-impl FromStr for ModelChoice {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (name, file) = match text.split_once('=') {
-            Some((name, file)) => (name, Some(PathBuf::from(file))),
-            None => (text, None),
-        };
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        if name.is_empty() || !name.chars().all(plain) {
-            return Err("expected NAME or NAME=FILE, the name of letters, digits, - _ .".into());
-        }
-        Ok(Self {
-            name: name.to_owned(),
-            file,
-        })
-    }
-}
+pub use file::{file_arguments, named_file};
+pub use units::{Bytes, Ephemerality, Format, LogFormat, ModelChoice, PictureLimits};
+use units::{duration, megapixels};
 
 /// Settings that the server and the command line share.
 #[derive(Debug, Clone, Args)]
@@ -205,13 +58,6 @@ pub struct EngineSettings {
     #[arg(long, env = "SAFELIGHT_FORMATS", value_delimiter = ',', value_enum,
           default_values_t = [Format::Jpeg, Format::Png, Format::Webp])]
     pub formats: Vec<Format>,
-}
-
-fn megapixels(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(value) if (0.000_001..=4096.0).contains(&value) => Ok(value),
-        _ => Err("expected megapixels, above 0 and at most 4096".to_owned()),
-    }
 }
 
 impl EngineSettings {
@@ -413,75 +259,6 @@ impl Settings {
     }
 }
 
-/// The settings of a TOML file as command line arguments, to be placed before the `given` ones;
-/// without those that are given there or by their variable.
-///
-/// # Errors
-/// A sentence that names the file and the key: unreadable, not TOML, an unknown key, or a value
-/// that is neither text, number, truth value nor a list of these.
-pub fn file_arguments(path: &Path, given: &[String]) -> Result<Vec<String>, String> {
-    let name = path.display();
-    let text = fs::read_to_string(path).map_err(|e| format!("{name} cannot be read: {e}"))?;
-    let table: toml::Table = text
-        .parse()
-        .map_err(|e| format!("{name} is not TOML: {e}"))?;
-    let command = Alone::command();
-    let mut arguments = Vec::new();
-    for (key, value) in table {
-        let flag = key.replace('_', "-");
-        let known = command
-            .get_arguments()
-            .find(|arg| arg.get_long() == Some(&flag));
-        let Some(arg) = known.filter(|arg| arg.get_long() != Some("config")) else {
-            return Err(format!("{name}: there is no setting {key:?}"));
-        };
-        let long = format!("--{flag}");
-        let on_line = given
-            .iter()
-            .any(|argument| argument.split('=').next() == Some(&long));
-        if on_line
-            || arg
-                .get_env()
-                .is_some_and(|variable| env::var_os(variable).is_some())
-        {
-            continue;
-        }
-        let value = plain(&value).ok_or_else(|| format!("{name}: {key:?} has no plain value"))?;
-        arguments.push(format!("--{flag}={value}"));
-    }
-    Ok(arguments)
-}
-
-fn plain(value: &toml::Value) -> Option<String> {
-    match value {
-        toml::Value::String(text) => Some(text.clone()),
-        toml::Value::Integer(number) => Some(number.to_string()),
-        toml::Value::Float(number) => Some(number.to_string()),
-        toml::Value::Boolean(truth) => Some(truth.to_string()),
-        toml::Value::Array(list) => Some(
-            list.iter()
-                .map(plain)
-                .collect::<Option<Vec<_>>>()?
-                .join(","),
-        ),
-        _ => None,
-    }
-}
-
-/// The file that `--config FILE`, `--config=FILE` or `SAFELIGHT_CONFIG` names, before anything
-/// else is parsed.
-pub fn named_file(arguments: &[String]) -> Option<PathBuf> {
-    let mut found = env::var_os("SAFELIGHT_CONFIG").map(PathBuf::from);
-    for (i, argument) in arguments.iter().enumerate() {
-        if let Some(file) = argument.strip_prefix("--config=") {
-            found = Some(file.into());
-        } else if argument == "--config" {
-            found = arguments.get(i + 1).map(PathBuf::from).or(found);
-        }
-    }
-    found
-}
-
 /// `$XDG_RUNTIME_DIR`: a folder in memory that belongs to the user, where a login made one.
 pub fn runtime_dir() -> Option<PathBuf> {
     env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from)
@@ -490,49 +267,6 @@ pub fn runtime_dir() -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_and_times_are_read_with_their_units() {
-        assert_eq!("24MiB".parse(), Ok(Bytes(24 << 20)));
-        assert_eq!("1024".parse(), Ok(Bytes(1024)));
-        assert!("24 parsecs".parse::<Bytes>().is_err());
-        assert!("99999999999GiB".parse::<Bytes>().is_err());
-        assert_eq!(duration("1500ms"), Ok(Duration::from_millis(1500)));
-        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
-        assert!(duration("-1").is_err() && duration("inf").is_err() && duration("nan").is_err());
-        assert_eq!(Bytes(24 << 20).to_string(), "24MiB");
-    }
-
-    #[test]
-    fn a_file_becomes_flags_and_unknown_keys_are_refused() {
-        let dir = tempdir();
-        let file = dir.join("safelight.toml");
-        fs::write(
-            &file,
-            "max_megapixels = 12.5\nformats = [\"png\", \"jpeg\"]\n",
-        )
-        .unwrap();
-        let mut arguments = vec!["safelight".to_owned()];
-        let given = ["--formats=webp".to_owned()];
-        arguments.extend(file_arguments(&file, &given).unwrap());
-        arguments.extend(given);
-        let settings = Alone::parse_from(&arguments).settings;
-        assert_eq!(settings.engine.max_megapixels, 12.5);
-        assert_eq!(
-            settings.engine.formats,
-            [Format::Webp],
-            "a flag wins over the file"
-        );
-        fs::write(&file, "colour = 1\n").unwrap();
-        assert!(file_arguments(&file, &[]).unwrap_err().contains("colour"));
-        fs::remove_dir_all(dir).unwrap();
-    }
-
-    fn tempdir() -> PathBuf {
-        let dir = env::temp_dir().join(format!("safelight-config-{}", std::process::id()));
-        fs::create_dir_all(&dir).unwrap();
-        dir
-    }
 
     #[test]
     fn the_command_is_well_formed_and_every_variable_is_its_flag() {
