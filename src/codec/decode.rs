@@ -22,7 +22,7 @@ const ALLOC_BASE: u64 = 32 << 20;
 const ALLOC_MOST: u64 = 512 << 20;
 
 /// The picture, upright, in sRGB, 8 bits a sample: RGBA where the file has transparency, else RGB.
-/// `header` is what [`probe`](super::probe) found in these very bytes.
+/// `header` is what [`probe`](super::probe()) found in these very bytes.
 ///
 /// # Errors
 /// [`Error::BrokenPicture`] where the data is truncated, corrupt, of a form that is not decoded

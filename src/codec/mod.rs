@@ -56,7 +56,7 @@ impl Color {
     }
 }
 
-/// What the head of a file says about its picture. Made by [`probe`] only, which has checked it
+/// What the head of a file says about its picture. Made by [`probe()`] only, which has checked it
 /// against the limits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
@@ -147,7 +147,7 @@ impl Header {
         self.pixels() * if self.has_alpha { 4 } else { 3 }
     }
 
-    /// An upper estimate of the bytes that [`decode`] holds at its peak, those of the file
+    /// An upper estimate of the bytes that [`decode()`] holds at its peak, those of the file
     /// (`file_bytes`) included.
     pub fn decode_peak(&self, file_bytes: u64) -> u64 {
         // Tables and buffers that do not grow with the picture.

@@ -104,7 +104,12 @@ pub fn configure(config: &mut ServiceConfig) {
         );
     }
     for path in service::page_paths().filter(|path| *path != "/") {
-        config.route(path, web::get().to(service::page));
+        let wrong = web::to(|| async { service::wrong_method("GET") });
+        config.service(
+            web::resource(path)
+                .route(web::get().to(service::page))
+                .default_service(wrong),
+        );
     }
     config.default_service(web::to(service::not_found));
 }
