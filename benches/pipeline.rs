@@ -78,12 +78,12 @@ fn decode(bencher: Bencher, size: (u32, u32)) {
 #[divan::bench(args = SIZES, sample_count = 20)]
 fn preprocess(bencher: Bencher, size: (u32, u32)) {
     let frame = scene(size);
-    bencher.bench(|| black_box(&frame).resized(352, 352, Filter::Bilinear));
+    bencher.bench(|| black_box(&frame).resized(320, 320, Filter::Bilinear));
 }
 
 #[divan::bench(sample_count = 20)]
 fn inference(bencher: Bencher) {
-    let (engine, frame) = (engine(), scene((352, 352)));
+    let (engine, frame) = (engine(), scene((320, 320)));
     bencher.bench_local(|| coarse(&engine, &frame));
 }
 
