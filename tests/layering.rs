@@ -19,9 +19,12 @@ const LAYERS: &[(&str, &str)] = &[
     ("ops", "cancel engine frame observe"),
     (
         "job",
-        "cancel codec config engine ephemeral frame observe ops",
+        "cancel codec config engine ephemeral frame harden observe ops",
     ),
-    ("http", "codec config engine ephemeral job observe ops"),
+    (
+        "http",
+        "codec config engine ephemeral harden job observe ops",
+    ),
     (
         "cli",
         "cancel codec config engine ephemeral harden http job observe ops",

@@ -17,9 +17,14 @@ fn readme() -> String {
 fn every_setting_is_in_the_readme_with_its_default() {
     let readme = readme();
     for (flag, default, _) in Settings::table() {
-        let row = readme.lines().find(|line| line.starts_with(&format!("| `{flag}` |")));
+        let row = readme
+            .lines()
+            .find(|line| line.starts_with(&format!("| `{flag}` |")));
         let row = row.unwrap_or_else(|| panic!("{flag} has no row"));
-        assert!(row.contains(&format!("`{default}`")) || default.is_empty(), "{flag}: {default}");
+        assert!(
+            row.contains(&format!("`{default}`")) || default.is_empty(),
+            "{flag}: {default}"
+        );
     }
 }
 
@@ -27,11 +32,18 @@ fn every_setting_is_in_the_readme_with_its_default() {
 fn every_option_and_its_default_is_in_the_readme() {
     let readme = readme();
     for kind in Kind::ALL {
-        assert!(readme.contains(&format!("`POST /v1/{}`", kind.name())), "{}", kind.name());
+        assert!(
+            readme.contains(&format!("`POST /v1/{}`", kind.name())),
+            "{}",
+            kind.name()
+        );
         for spec in kind.specs().iter().chain(Output::SPECS) {
             let name = format!("`{}`", spec.name);
-            let mut rows = readme.lines().filter(|line| line.starts_with('|') && line.contains(&name));
-            let found = rows.any(|row| row.contains(&format!("`{}`", spec.default)) || spec.default.is_empty());
+            let mut rows = readme
+                .lines()
+                .filter(|line| line.starts_with('|') && line.contains(&name));
+            let found = rows
+                .any(|row| row.contains(&format!("`{}`", spec.default)) || spec.default.is_empty());
             assert!(found, "{} with its default {:?}", spec.name, spec.default);
         }
     }

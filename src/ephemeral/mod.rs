@@ -133,13 +133,16 @@ impl Ephemeral {
     pub fn append(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let size = self.size + bytes.len() as u64;
         if size > self.reserved {
-            // Chunked bodies grow in steps, so that the books are not opened for each chunk.
-            let step = (size - self.reserved).next_multiple_of(256 << 10);
-            self.ledger.reserve(step)?;
-            self.reserved += step;
+            // Chunked bodies grow in steps, so that the books are not opened for each chunk; near
+            // the end of the budget what is needed is all that is asked for.
+            let needed = size - self.reserved;
+            let step = needed.next_multiple_of(256 << 10);
+            let taken = match self.ledger.reserve(step) {
+                Ok(()) => step,
+                Err(_) => self.ledger.reserve(needed).map(|()| needed)?,
+            };
+            self.reserved += taken;
         }
-        // Counted first: of a write that fails, a part may be there and has to be overwritten too.
-        self.size = size;
         self.file()?.write_all(bytes).map_err(|e| storage_error(&e))
     }
 

@@ -154,7 +154,8 @@ pub fn chunked(address: SocketAddr, path: &str, mime: &str, body: &[u8]) -> io::
     read(&mut stream)
 }
 
-/// Reads an answer to the end of the connection.
+/// Reads an answer to its last byte, or to the end of the connection. The server keeps that open for
+/// a while where it has answered before it has read all.
 pub fn read(stream: &mut TcpStream) -> io::Result<Answer> {
     let mut bytes = Vec::new();
     let mut chunk = [0; 64 << 10];
@@ -166,8 +167,23 @@ pub fn read(stream: &mut TcpStream) -> io::Result<Answer> {
             Err(e) if e.kind() == io::ErrorKind::ConnectionReset && !bytes.is_empty() => break,
             Err(e) => return Err(e),
         }
+        if is_whole(&bytes) {
+            break;
+        }
     }
     parse(&bytes).ok_or_else(|| io::Error::new(io::ErrorKind::UnexpectedEof, "no whole answer"))
+}
+
+/// Whether as much of a body has come as its head announces.
+fn is_whole(bytes: &[u8]) -> bool {
+    let Some(end) = bytes.windows(4).position(|w| w == b"\r\n\r\n") else {
+        return false;
+    };
+    let head = String::from_utf8_lossy(&bytes[..end]).to_ascii_lowercase();
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
+    length.is_some_and(|length: usize| bytes.len() >= end + 4 + length)
 }
 
 fn parse(bytes: &[u8]) -> Option<Answer> {

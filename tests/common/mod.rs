@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses its part of this")]
 #![allow(clippy::disallowed_methods, reason = "tests read their own switches")]
 
+pub mod faults;
 pub mod http;
 
 use std::{
@@ -41,6 +42,28 @@ pub fn spawn(flags: &[&str]) -> Server {
     Server::start(Path::new(PROGRAM), flags)
 }
 
+/// How a server is started, where its flags do not say all.
+#[derive(Default)]
+pub struct Launch<'a> {
+    /// Another program than [`PROGRAM`].
+    pub program: Option<&'a Path>,
+    /// A command that starts the program given to it, and becomes it: a tracer, another user.
+    pub through: &'a [&'a str],
+    /// The folder of its uploads; else a fresh one.
+    pub spool: Option<&'a Path>,
+    /// Further flags.
+    pub flags: &'a [&'a str],
+    /// Environment variables.
+    pub variables: &'a [(&'a str, &'a str)],
+}
+
+impl Launch<'_> {
+    /// Starts the server and waits until it is ready.
+    pub fn start(&self) -> Server {
+        Server::launched(self)
+    }
+}
+
 impl Server {
     /// Starts `program` as a server.
     pub fn start(program: &Path, flags: &[&str]) -> Self {
@@ -49,8 +72,28 @@ impl Server {
 
     /// Starts `program` as a server with settings from the environment.
     pub fn start_with(program: &Path, flags: &[&str], variables: &[(&str, &str)]) -> Self {
-        let spool = folder("spool");
-        let mut command = Command::new(program);
+        let launch = Launch {
+            program: Some(program),
+            flags,
+            variables,
+            ..Launch::default()
+        };
+        launch.start()
+    }
+
+    fn launched(launch: &Launch<'_>) -> Self {
+        let spool = launch
+            .spool
+            .map_or_else(|| folder("spool"), Path::to_path_buf);
+        let program = launch.program.unwrap_or(Path::new(PROGRAM));
+        let mut command = match launch.through {
+            [] => Command::new(program),
+            [first, more @ ..] => {
+                let mut command = Command::new(first);
+                command.args(more).arg(program);
+                command
+            }
+        };
         command
             .args([
                 "serve",
@@ -61,11 +104,11 @@ impl Server {
             ])
             .args(["--log-format", "json", "--spool"])
             .arg(&spool)
-            .args(flags)
+            .args(launch.flags)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
-        without_settings(&mut command).envs(variables.iter().copied());
+        without_settings(&mut command).envs(launch.variables.iter().copied());
         let mut child = command.spawn().expect("the program starts");
         let errors = BufReader::new(child.stderr.take().expect("it is piped"));
         let log = Arc::new(Mutex::new(Vec::new()));

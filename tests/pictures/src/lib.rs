@@ -135,13 +135,15 @@ pub fn webp_of(picture: &DynamicImage, quality: Option<f32>) -> Vec<u8> {
 /// The names and contents of a ZIP's files.
 pub fn unzipped(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
     let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).expect("a ZIP");
+    let count = archive.len();
     let file = |i| {
         let mut file = archive.by_index(i).expect("a file");
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).expect("its checksum is right");
-        (file.name().to_owned(), bytes)
+        let name = file.name().expect("a name of text").into_owned();
+        (name, bytes)
     };
-    (0..archive.len()).map(file).collect()
+    (0..count).map(file).collect()
 }
 
 /// The subject with its left half fully transparent.
@@ -161,6 +163,18 @@ pub fn encoded(picture: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8>
         .write_to(&mut bytes, format)
         .expect("an encoder of the crate");
     bytes.into_inner()
+}
+
+/// A picture, decoded by a crate that is not ours.
+pub fn decoded(bytes: &[u8]) -> DynamicImage {
+    let format = image::guess_format(bytes).expect("a picture");
+    image::load_from_memory_with_format(bytes, format).expect("a whole picture")
+}
+
+/// Width and height that the head of a file tells, by a crate that is not ours.
+pub fn stored_size(bytes: &[u8]) -> Option<(u32, u32)> {
+    let reader = image::ImageReader::new(Cursor::new(bytes));
+    reader.with_guessed_format().ok()?.into_dimensions().ok()
 }
 
 /// The subject as JPEG.

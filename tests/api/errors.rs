@@ -1,0 +1,346 @@
+//! Every error code, reached from outside, as tables of cases.
+
+use std::collections::BTreeSet;
+
+use safelight::error::CODES;
+
+use crate::{
+    busy,
+    common::{
+        Answer, Form, Server,
+        http::{self, CANARY},
+        pictures::{self, crafted},
+        spawn,
+    },
+};
+
+pub const CUT: &str = "/v1/remove-background";
+
+/// What a case does, its name, and the code that it reaches.
+pub type Case = (&'static str, &'static str, fn(&Server) -> Answer);
+
+/// The status of each code that can be reached here (DESIGN.md, section 2).
+const STATUS: &[(&str, u16)] = &[
+    ("malformed_request", 400),
+    ("unknown_option", 400),
+    ("bad_value", 400),
+    ("missing_picture", 400),
+    ("too_many_fields", 400),
+    ("field_too_long", 400),
+    ("not_found", 404),
+    ("method_not_allowed", 405),
+    ("upload_too_slow", 408),
+    ("body_too_large", 413),
+    ("unknown_format", 415),
+    ("format_disabled", 415),
+    ("broken_picture", 422),
+    ("too_many_pixels", 422),
+    ("side_too_long", 422),
+    ("bomb", 422),
+    ("job_too_large", 422),
+    ("roi_outside", 422),
+    ("nothing_found", 422),
+    ("model_missing", 422),
+    ("step_missing", 422),
+    ("busy", 503),
+    ("shutting_down", 503),
+    ("deadline_passed", 504),
+];
+
+/// The codes that no case here reaches, each with its reason.
+const NOT_REACHED: &[(&str, &str)] = &[
+    ("cancelled", "its client is gone, so nobody reads it"),
+    (
+        "internal",
+        "a fault of ours: a way to reach it would be a defect",
+    ),
+    (
+        "model_failed",
+        "the built-in models run; it takes a broken one",
+    ),
+    (
+        "spool_full",
+        "needs a small tmpfs of its own: the test for it is in busy.rs",
+    ),
+    (
+        "refused_by_design",
+        "no route of this version refuses by design",
+    ),
+];
+
+pub fn jpeg() -> Vec<u8> {
+    pictures::jpeg(64, 48)
+}
+
+fn png(width: u32, height: u32) -> Vec<u8> {
+    pictures::encoded(pictures::plain(width, height), image::ImageFormat::Png)
+}
+
+fn raw(server: &Server, body: &[u8]) -> Answer {
+    server.post(CUT, "image/png", body)
+}
+
+pub fn with(server: &Server, query: &str) -> Answer {
+    server.post(&format!("{CUT}?{query}"), "image/jpeg", &jpeg())
+}
+
+fn multipart(server: &Server, body: &[u8]) -> Answer {
+    server.post(CUT, "multipart/form-data; boundary=B", body)
+}
+
+const LIMITS: &[&str] = &[
+    "--max-upload=200KiB",
+    "--max-megapixels=0.5",
+    "--max-side=1000",
+];
+
+/// The cases, by the flags of the server that they need.
+const GROUPS: &[(&[&str], &[Case])] = &[
+    (LIMITS, FORMS),
+    (LIMITS, PICTURES),
+    (
+        &["--memory-budget=32MiB"],
+        &[("small budget", "job_too_large", |s| raw(s, &jpeg()))],
+    ),
+    (&["--timeout=1ms", "--long-timeout=1ms"], DEADLINES),
+    (&["--upload-idle=300ms"], busy::STALLED),
+    (&["--upload-total=500ms"], busy::DRIPPED),
+    (&["--upload-permits=1"], busy::PERMITS),
+    (
+        &["--max-upload=100KiB", "--spool-budget=100KiB"],
+        busy::SPOOL,
+    ),
+    (&["--workers=1", "--queue=1"], busy::QUEUE),
+    (&["--workers=1", "--queue-wait=300ms"], busy::QUEUE_WAIT),
+    (&["--workers=1", "--queue-wait=60s"], busy::STOPPING),
+];
+
+const FORMS: &[Case] = &[
+    ("no boundary", "malformed_request", |s| {
+        s.post(CUT, "multipart/form-data", b"--B")
+    }),
+    ("an end before the boundary", "malformed_request", |s| {
+        let (mime, body) = Form::of(&jpeg()).finish();
+        s.post(CUT, &mime, &body[..body.len() - 40])
+    }),
+    ("no part at all", "malformed_request", |s| {
+        multipart(s, b"nothing of the kind")
+    }),
+    ("a part without a name", "malformed_request", |s| {
+        multipart(
+            s,
+            b"--B\r\nContent-Type: text/plain\r\n\r\nzq7canary\r\n--B--\r\n",
+        )
+    }),
+    ("a part whose head never ends", "malformed_request", |s| {
+        let head = format!("--B\r\nX-{CANARY}: {}", "a".repeat(100 << 10));
+        multipart(s, head.as_bytes())
+    }),
+    ("two pictures", "malformed_request", |s| {
+        s.form(CUT, Form::of(&jpeg()).file("image", CANARY, &jpeg()))
+    }),
+    ("text that is not UTF-8", "malformed_request", |s| {
+        s.form(
+            CUT,
+            Form::of(&jpeg()).file("feather", CANARY, &[0x31, 0xff]),
+        )
+    }),
+    ("an unknown option", "unknown_option", |s| {
+        with(s, "zq7canary=1")
+    }),
+    ("an unknown field", "unknown_option", |s| {
+        s.form(CUT, Form::of(&jpeg()).text(CANARY, CANARY))
+    }),
+    ("an option of another route", "unknown_option", |s| {
+        with(s, "steps=denoise")
+    }),
+    ("an option where there are none", "unknown_option", |s| {
+        s.post("/v1/inspect?feather=1", "image/jpeg", &jpeg())
+    }),
+    ("a field where there are none", "unknown_option", |s| {
+        s.form("/v1/inspect", Form::of(&jpeg()).text(CANARY, "1"))
+    }),
+    ("a value of a field", "bad_value", |s| {
+        s.form(CUT, Form::of(&jpeg()).text("feather", CANARY))
+    }),
+    ("an empty body", "missing_picture", |s| raw(s, b"")),
+    ("no type and no body", "missing_picture", |s| {
+        http::request(s.address, "POST", CUT, &[], b"").unwrap()
+    }),
+    ("a type that is no picture", "missing_picture", |s| {
+        s.post(CUT, "text/plain", &jpeg())
+    }),
+    ("a form of text only", "missing_picture", |s| {
+        s.form(CUT, Form::new().text("feather", "1"))
+    }),
+    ("a file field left empty", "missing_picture", |s| {
+        s.form(CUT, Form::of(b""))
+    }),
+    ("33 fields", "too_many_fields", |s| {
+        let fields = (0..32).fold(Form::of(&jpeg()), |form, _| form.text("feather", "1"));
+        s.form(CUT, fields)
+    }),
+    ("33 parameters", "too_many_fields", |s| {
+        with(s, &["feather=1"; 33].join("&"))
+    }),
+    ("4,097 bytes of text", "field_too_long", |s| {
+        s.form(CUT, Form::of(&jpeg()).text("background", &"f".repeat(4097)))
+    }),
+    ("no such route", "not_found", |s| {
+        s.get("/zq7canary?zq7canary=1")
+    }),
+    ("no such route, with a body", "not_found", |s| {
+        s.post("/v1/zq7canary", "image/png", &jpeg())
+    }),
+    ("GET of an operation", "method_not_allowed", |s| s.get(CUT)),
+    ("POST to a page", "method_not_allowed", |s| {
+        s.post("/healthz", "text/plain", b"1")
+    }),
+    ("POST to a part of the page", "method_not_allowed", |s| {
+        s.post("/assets/app.css", "text/plain", b"1")
+    }),
+];
+
+const PICTURES: &[Case] = &[
+    ("200 KiB and one byte", "body_too_large", |s| {
+        raw(s, &vec![0; (200 << 10) + 1])
+    }),
+    ("a gigabyte announced", "body_too_large", |s| {
+        let mut stream = http::begin(s.address, CUT, "image/png", 1 << 30, b"");
+        http::read(&mut stream).unwrap()
+    }),
+    ("300 KiB in chunks", "body_too_large", |s| {
+        http::chunked(s.address, CUT, "image/png", &vec![0; 300 << 10]).unwrap()
+    }),
+    ("300 KiB in a form", "body_too_large", |s| {
+        s.form(CUT, Form::new().file("file", CANARY, &vec![0; 300 << 10]))
+    }),
+    ("300 KiB in a form in chunks", "body_too_large", |s| {
+        let (mime, body) = Form::of(&vec![0; 300 << 10]).finish();
+        http::chunked(s.address, CUT, &mime, &body).unwrap()
+    }),
+    (
+        "small pictures that add up, in chunks",
+        "body_too_large",
+        |s| {
+            let part = vec![0; 150 << 10];
+            let add = |form: Form, _| form.file("background_file", "b", &part);
+            let (mime, body) = (0..4).fold(Form::new(), add).finish();
+            http::chunked(s.address, CUT, &mime, &body).unwrap()
+        },
+    ),
+    ("text", "unknown_format", |s| {
+        raw(s, b"zq7canary is not a picture")
+    }),
+    ("a PDF", "unknown_format", |s| raw(s, b"%PDF-1.7 zq7canary")),
+    ("an AVIF", "unknown_format", |s| {
+        raw(s, b"\0\0\0\x20ftypavif\0\0\0\0avifmif1")
+    }),
+    ("a ground of text", "unknown_format", |s| {
+        s.form(
+            CUT,
+            Form::of(&jpeg()).file("background_file", CANARY, CANARY.as_bytes()),
+        )
+    }),
+    ("a GIF", "format_disabled", |s| {
+        raw(
+            s,
+            &pictures::encoded(pictures::subject(32, 24), image::ImageFormat::Gif),
+        )
+    }),
+    ("half a JPEG", "broken_picture", |s| {
+        raw(s, &jpeg()[..jpeg().len() / 2])
+    }),
+    ("half a PNG", "broken_picture", |s| {
+        raw(s, &pictures::png(64, 48)[..600])
+    }),
+    ("a PNG with wrong data", "broken_picture", |s| {
+        let mut bytes = png(64, 48);
+        let at = bytes.len() - 30;
+        bytes[at] ^= 0x55;
+        raw(s, &bytes)
+    }),
+    ("half a JPEG to inspect", "broken_picture", |s| {
+        s.post("/v1/inspect", "image/jpeg", &jpeg()[..jpeg().len() / 2])
+    }),
+    ("0.6 megapixels", "too_many_pixels", |s| {
+        raw(s, &png(1000, 600))
+    }),
+    ("1,001 pixels wide", "side_too_long", |s| {
+        raw(s, &png(1001, 4))
+    }),
+    ("5,000 chunks", "bomb", |s| {
+        raw(
+            s,
+            &crafted::pixel_with(&[(b"teSt", b"zq7canary".as_slice()); 5000]),
+        )
+    }),
+    ("a region beyond the edge", "roi_outside", |s| {
+        with(s, "roi=60,0,10,10")
+    }),
+    ("an empty region", "roi_outside", |s| {
+        with(s, "roi=0,0,0,10")
+    }),
+    ("a plain picture", "nothing_found", |s| {
+        s.post(
+            &format!("{CUT}?on_empty=error"),
+            "image/png",
+            &png(320, 240),
+        )
+    }),
+    ("a model that is not installed", "model_missing", |s| {
+        with(s, "model=u2netp")
+    }),
+    ("a step without its model", "step_missing", |s| {
+        s.post("/v1/restore?steps=denoise,faces", "image/jpeg", &jpeg())
+    }),
+];
+
+const DEADLINES: &[Case] = &[
+    ("a cutout in a millisecond", "deadline_passed", |s| {
+        raw(s, &pictures::jpeg(800, 600))
+    }),
+    ("a restoration in a millisecond", "deadline_passed", |s| {
+        s.post(
+            "/v1/restore?steps=denoise",
+            "image/jpeg",
+            &pictures::jpeg(800, 600),
+        )
+    }),
+];
+
+#[test]
+fn every_error_code_is_reached_and_built_alike() {
+    let mut reached = BTreeSet::new();
+    for (flags, cases) in GROUPS {
+        let mut server = spawn(flags);
+        for (name, code, send) in *cases {
+            let known = STATUS.iter().find(|(known, _)| known == code);
+            let (_, status) = known.expect("every code of a case has a status");
+            let answer = send(&server);
+            answer.assert_problem(name, *status, code);
+            if *code == "method_not_allowed" {
+                assert!(
+                    matches!(answer.header("allow"), Some("GET" | "POST")),
+                    "{name}"
+                );
+            }
+            reached.insert(*code);
+        }
+        if cases.iter().any(|(_, code, _)| *code == "shutting_down") {
+            let status = server.wait(std::time::Duration::from_secs(40));
+            assert!(status.success(), "{status}");
+        } else {
+            server.assert_books_balance();
+            let answer = server.get("/readyz");
+            assert_eq!(answer.status, 200, "{flags:?}: it works on as before");
+        }
+        let log = server.log().join("\n");
+        assert!(!log.contains(CANARY), "the log repeats the client: {log}");
+    }
+    let unreached = NOT_REACHED.iter().map(|(code, _)| *code);
+    let listed: Vec<_> = reached.iter().copied().chain(unreached).collect();
+    let all: BTreeSet<_> = CODES.iter().map(|(code, _)| *code).collect();
+    assert_eq!(listed.len(), all.len(), "no code is both reached and not");
+    assert_eq!(listed.into_iter().collect::<BTreeSet<_>>(), all);
+}

@@ -1,0 +1,181 @@
+//! The demo page: everything it names is served from here, and a browser does the job with it.
+
+mod common;
+
+use std::{collections::BTreeSet, fs, process::Command};
+
+use common::{Server, pictures, spawn};
+
+/// The policy that lets the page load from here and from itself, and nothing else.
+const POLICY: &str = "default-src 'self'; img-src 'self' blob:; frame-ancestors 'none'; \
+                      base-uri 'none'; form-action 'none'";
+
+/// What a text names between quotes after one of these words.
+fn named(text: &str, words: &[&str]) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for word in words {
+        for rest in text.split(word).skip(1) {
+            let rest = rest.trim_start_matches([' ', '(']);
+            let Some(quote) = rest.chars().next().filter(|c| "\"'".contains(*c)) else {
+                continue;
+            };
+            found.insert(rest[1..].split(quote).next().unwrap().to_owned());
+        }
+    }
+    found
+}
+
+/// The path that `name` means in a file at `from`.
+fn resolved(from: &str, name: &str) -> String {
+    let folder = &from[..=from.rfind('/').unwrap()];
+    format!("{folder}{}", name.trim_start_matches("./"))
+}
+
+fn text(server: &Server, path: &str) -> String {
+    let answer = server.get(path);
+    assert_eq!(answer.status, 200, "{path}");
+    let mime = match path.rsplit('.').next().unwrap() {
+        "js" => "text/javascript; charset=utf-8",
+        "css" => "text/css; charset=utf-8",
+        "svg" => "image/svg+xml",
+        "json" => "application/json",
+        _ => "text/html; charset=utf-8",
+    };
+    assert_eq!(answer.header("content-type"), Some(mime), "{path}");
+    assert_eq!(
+        answer.header("x-content-type-options"),
+        Some("nosniff"),
+        "{path}"
+    );
+    if path != "/openapi.json" {
+        assert_eq!(
+            answer.header("content-security-policy"),
+            Some(POLICY),
+            "{path}"
+        );
+    }
+    String::from_utf8(answer.body).expect("text")
+}
+
+#[test]
+fn everything_that_the_page_names_is_served_from_here_with_its_type() {
+    let server = spawn(&["--workers=1"]);
+    let html = text(&server, "/");
+    // Links to routes that a later version has: hidden until the document lists the route.
+    const LATER: [&str; 2] = ["docs", "v1/privacy"];
+    for name in LATER {
+        let (_, link) = html.split_once(&format!("href=\"{name}\"")).unwrap();
+        let tag = link.split('>').next().unwrap();
+        assert!(tag.contains(" hidden"), "{name} is shown and not served");
+    }
+    let linked = named(&html, &["href=", "src="]);
+    let mut waiting: Vec<String> = linked
+        .iter()
+        .filter(|name| !name.starts_with('#') && !LATER.contains(&name.as_str()))
+        .map(|name| resolved("/", name))
+        .collect();
+    let mut seen = BTreeSet::from(["/".to_owned()]);
+    while let Some(path) = waiting.pop() {
+        if !seen.insert(path.clone()) {
+            continue;
+        }
+        let content = text(&server, &path);
+        if path.ends_with(".js") {
+            let parts = named(&content, &["from ", "import "]);
+            waiting.extend(parts.iter().map(|name| resolved(&path, name)));
+            // What is asked for while it runs is named from the page.
+            let asked = named(&content, &["fetch("]);
+            waiting.extend(asked.iter().map(|name| resolved("/", name)));
+        }
+        if path.ends_with(".css") {
+            let parts = content.split("url(").skip(1);
+            let parts = parts.map(|rest| rest.split(')').next().unwrap());
+            waiting.extend(parts.map(|name| resolved(&path, name.trim_matches('"'))));
+        }
+        if path != "/openapi.json" && path != "/assets/icon.svg" {
+            for word in [
+                "@import",
+                "http://",
+                "https://",
+                "eval(",
+                "innerHTML",
+                "localStorage",
+                "document.cookie",
+            ] {
+                assert!(!content.contains(word), "{path} holds {word}");
+            }
+        }
+    }
+    for folder in ["src/http/page"] {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        for entry in fs::read_dir(folder).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            let path = match name.as_str() {
+                "index.html" => "/".to_owned(),
+                name => format!("/assets/{name}"),
+            };
+            assert!(seen.contains(&path), "nothing needs {path}");
+        }
+    }
+    assert!(
+        !html.contains("style=") && !html.contains("onclick="),
+        "the policy forbids it"
+    );
+    for path in [
+        "/assets/",
+        "/assets/../index.html",
+        "/assets/app.js.map",
+        "/index.html",
+    ] {
+        server.get(path).assert_problem(path, 404, "not_found");
+    }
+}
+
+#[test]
+fn a_browser_cuts_a_picture_out_without_asking_another_origin() {
+    const TEST: &str = "a_browser_cuts_a_picture_out_without_asking_another_origin";
+    let browser = common::tool(&["chromium", "chromium-browser", "google-chrome"]);
+    let (Some(node), Some(browser)) = (common::tool(&["node"]), browser) else {
+        return common::skip(TEST, "Node and Chromium");
+    };
+    let server = spawn(&[]);
+    let folder = common::folder("page");
+    let picture = folder.join("picture.jpg");
+    fs::write(&picture, pictures::jpeg(640, 480)).unwrap();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/page.mjs");
+    let address = format!("http://{}/", server.address);
+    let mut command = Command::new(node);
+    command
+        .arg(script)
+        .arg(browser)
+        .arg(&address)
+        .arg(&picture)
+        .arg(&folder);
+    let ran = common::run(&mut command, b"");
+    let shot = fs::read(folder.join("page.png"));
+    let _ = fs::remove_dir_all(&folder);
+    assert_eq!(ran.code, Some(0), "{}{}", ran.text(), ran.stderr);
+    let seen: serde_json::Value = serde_json::from_str(ran.text().trim()).unwrap();
+    assert_eq!(seen["state"], "done");
+    assert_eq!(
+        (&seen["width"], &seen["height"]),
+        (&640.into(), &480.into())
+    );
+    assert_eq!(seen["alpha"], true, "the result has transparency");
+    assert_eq!(seen["errors"], serde_json::json!([]));
+    let before = seen["compare"][0].as_f64().unwrap();
+    assert!(
+        seen["compare"][1].as_f64().unwrap() > before,
+        "the slider moves by keyboard"
+    );
+    let origins: Vec<_> = seen["requests"].as_array().unwrap().iter().collect();
+    let own = address.trim_end_matches('/');
+    assert!(origins.iter().any(|o| **o == own), "{origins:?}");
+    assert!(
+        origins.iter().all(|o| **o == own || **o == "blob:"),
+        "{origins:?}"
+    );
+    let shot = pictures::decoded(&shot.expect("a picture of the page"));
+    assert!(shot.width() >= 1000, "{}", shot.width());
+    server.assert_books_balance();
+}
