@@ -143,6 +143,8 @@ impl Ephemeral {
             };
             self.reserved += taken;
         }
+        // Counted first: of a write that fails, a part may be there and has to be overwritten too.
+        self.size = size;
         self.file()?.write_all(bytes).map_err(|e| storage_error(&e))
     }
 

@@ -1,7 +1,8 @@
 //! The wiping allocator: every block is overwritten before it goes back to the system's heap.
 //!
 //! Pictures live in ordinary vectors here and in the crates that decode them. Wiping at the one
-//! place through which all of them are freed needs no cooperation from any of them.
+//! place through which all of them are freed needs no cooperation from any of them. Where C's own
+//! `free` overwrites already, that is the place, and this one only keeps `realloc` away.
 #![allow(unsafe_code)]
 
 use std::{
@@ -9,6 +10,8 @@ use std::{
     arch::asm,
     ptr,
 };
+
+use super::heap;
 
 /// The system's allocator, with every freed block overwritten by zeros.
 pub struct Wiping;
@@ -25,7 +28,7 @@ pub(super) fn wiping() -> bool {
 ///
 /// # Safety
 /// `block` must be valid for writes of `len` bytes.
-unsafe fn wipe(block: *mut u8, len: usize) {
+pub(super) unsafe fn wipe(block: *mut u8, len: usize) {
     // SAFETY: the caller promises that the block is writable; the empty assembly takes its
     // address, so the writes before it count as observed.
     unsafe {
@@ -50,7 +53,7 @@ unsafe impl GlobalAlloc for Wiping {
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         // SAFETY: the block is the caller's until `System` has it back.
         unsafe {
-            if wiping() {
+            if !heap::OVERWRITES && wiping() {
                 wipe(block, layout.size());
             }
             System.dealloc(block, layout);

@@ -2,6 +2,8 @@
 //! nothing can be dumped, nobody of the same user can look in.
 
 pub mod alloc;
+mod heap;
 #[cfg(feature = "test-hooks")]
 pub mod hooks;
 pub mod process;
+pub mod stack;

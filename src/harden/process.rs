@@ -7,7 +7,7 @@ pub struct Hardening {
     pub not_dumpable: bool,
     /// Core files are limited to 0 bytes.
     pub no_core: bool,
-    /// Memory freed by C code is overwritten (glibc: M_PERTURB).
+    /// Memory freed by C code is overwritten (glibc).
     pub c_heap_wiped: bool,
 }
 
@@ -16,7 +16,7 @@ pub fn harden() -> Hardening {
     Hardening {
         not_dumpable: not_dumpable(),
         no_core: no_core(),
-        c_heap_wiped: perturb(),
+        c_heap_wiped: c_heap_wiped(),
     }
 }
 
@@ -43,16 +43,17 @@ fn no_core() -> bool {
     .is_ok()
 }
 
-/// ONNX Runtime and libwebp free their own memory; glibc overwrites it with the complement of
-/// this byte's pattern when told so. The value itself means nothing.
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
+/// ONNX Runtime and libwebp free their own memory. A static glibc cannot be given another `free`;
+/// there its own switch has to do: freed memory is filled with the complement of this byte, whose
+/// value means nothing.
+#[cfg(all(target_os = "linux", target_env = "gnu", target_feature = "crt-static"))]
 #[allow(unsafe_code)]
-fn perturb() -> bool {
+fn c_heap_wiped() -> bool {
     // SAFETY: `mallopt` changes a process-wide setting of malloc and touches no memory of ours.
     super::alloc::wiping() && unsafe { libc::mallopt(libc::M_PERTURB, 0x55) == 1 }
 }
 
-#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-fn perturb() -> bool {
-    false
+#[cfg(not(all(target_os = "linux", target_env = "gnu", target_feature = "crt-static")))]
+fn c_heap_wiped() -> bool {
+    super::heap::OVERWRITES && super::alloc::wiping()
 }

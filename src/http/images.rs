@@ -17,6 +17,7 @@ use super::{
 use crate::{
     ephemeral::{Lease, Reason},
     error::Error,
+    harden::stack::scrubbed,
     job::{self, Accept, Answer, Answered, Input, Job, Site},
     observe::Request,
     ops::{Kind, Plan},
@@ -102,7 +103,7 @@ async fn prepare(
     state: &Data<AppState>,
 ) -> Result<Job, Error> {
     let state = state.clone();
-    let prepared = web::block(move || {
+    let prepare = move || {
         let Upload { picture, files, .. } = upload;
         let ground = files
             .into_iter()
@@ -115,7 +116,8 @@ async fn prepare(
             engine: &state.engine,
         };
         Job::prepare(Input::Spooled(picture), ground, plan, accept, &site)
-    });
+    };
+    let prepared = web::block(|| scrubbed(prepare));
     prepared.await.map_err(|_| Error::Internal)?
 }
 
@@ -195,7 +197,8 @@ async fn inspected(
         return Err(no_options());
     }
     let limits = state.settings.engine.limits();
-    let read = web::block(move || job::inspect(Input::Spooled(upload.picture), &limits));
+    let inspect = move || job::inspect(Input::Spooled(upload.picture), &limits);
+    let read = web::block(|| scrubbed(inspect));
     let (picture, facts) = read.await.map_err(|_| Error::Internal)??;
     request.picture = Some(picture);
     Ok(facts)

@@ -233,6 +233,10 @@ fn metrics_server(listener: TcpListener, state: web::Data<AppState>) -> std::io:
             .route("/metrics", web::get().to(service::metrics))
             .route("/healthz", web::get().to(service::live))
             .default_service(web::to(service::not_found))
+            .wrap_fn(|mut request, next| {
+                unshare::unshare(&mut request);
+                next.call(request)
+            })
     })
     .workers(1)
     .disable_signals();

@@ -16,6 +16,7 @@ use crate::{
     cancel::Cancel,
     ephemeral::{Lease, Reason, Reservation},
     error::{Error, Resource},
+    harden::stack::scrubbed,
     observe::{Metrics, Stages},
 };
 
@@ -233,7 +234,7 @@ impl Inner {
             } = entry;
             let engine = &self.shared.engine;
             let run = AssertUnwindSafe(|| job.run(engine, &cancel, &mut stages));
-            let result = catch_unwind(run).unwrap_or(Err(Error::Internal));
+            let result = scrubbed(|| catch_unwind(run)).unwrap_or(Err(Error::Internal));
             let answered = result.map(|answer| {
                 let mut lease = lease;
                 lease.shrink_to(answer.bytes.len() as u64);

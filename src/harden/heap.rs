@@ -1,0 +1,80 @@
+//! The C heap: what ONNX Runtime and libwebp free is overwritten too.
+//!
+//! glibc has a switch for that, `M_PERTURB`, but it leaves blocks of up to 1,032 bytes alone: they
+//! go into the thread's own cache as they are (`tcache`, glibc 2.26 and newer), and an encoder's
+//! first kilobyte of output with them. So this program has a `free` and a `realloc` of its own,
+//! which the linker and the loader prefer to the library's, for every library in the process.
+#![allow(unsafe_code)]
+
+/// Whether `free` overwrites, so that nobody else has to.
+pub(super) const OVERWRITES: bool = cfg!(all(
+    target_os = "linux",
+    target_env = "gnu",
+    not(target_feature = "crt-static")
+));
+
+#[cfg(all(
+    target_os = "linux",
+    target_env = "gnu",
+    not(target_feature = "crt-static")
+))]
+mod glibc {
+    use std::ptr;
+
+    use libc::{c_void, malloc, malloc_usable_size, size_t};
+
+    use crate::harden::alloc::{wipe, wiping};
+
+    unsafe extern "C" {
+        /// glibc's `free`, whoever defines `free`.
+        fn __libc_free(block: *mut c_void);
+    }
+
+    /// Overwrites a block and gives it back.
+    ///
+    /// # Safety
+    /// As free(3): `block` is null or a block of the heap that was not given back.
+    #[unsafe(no_mangle)]
+    pub unsafe extern "C" fn free(block: *mut c_void) {
+        if block.is_null() {
+            return;
+        }
+        // SAFETY: the caller promises that the block is its own, so all of it may be written to.
+        unsafe {
+            if wiping() {
+                wipe(block.cast(), malloc_usable_size(block));
+            }
+            __libc_free(block);
+        }
+    }
+
+    /// Moves a block to one of another size; the old place is overwritten.
+    ///
+    /// # Safety
+    /// As realloc(3): `block` is null or a block of the heap that was not given back.
+    #[unsafe(no_mangle)]
+    pub unsafe extern "C" fn realloc(block: *mut c_void, size: size_t) -> *mut c_void {
+        // SAFETY: the caller promises that the block is its own; the new one does not overlap it,
+        // and no more is copied than both hold.
+        unsafe {
+            if block.is_null() {
+                return malloc(size);
+            }
+            if size == 0 {
+                free(block);
+                return ptr::null_mut();
+            }
+            let held = malloc_usable_size(block);
+            // What fits stays where it is, unless that would waste more than half of it.
+            if (held / 2..=held).contains(&size) {
+                return block;
+            }
+            let new = malloc(size);
+            if !new.is_null() {
+                ptr::copy_nonoverlapping::<u8>(block.cast(), new.cast(), held.min(size));
+                free(block);
+            }
+            new
+        }
+    }
+}
