@@ -8,8 +8,9 @@ SHELL := /bin/sh
 PYTHON ?= python3
 # Arguments of `safelight serve`, for instance: make run ARGS='--listen 0.0.0.0:8080'
 ARGS ?=
-# 1: also build the binary whose `test-hooks` feature lets tests pull at its insides.
-HOOKS ?= 0
+# 1: also build the binary whose `test-hooks` feature lets tests switch off what they guard (the
+# wiping of memory), to see that they would notice; 0 skips those controls.
+HOOKS ?= 1
 
 # Exported, so that cargo, the scripts and the tests agree on where built things lie.
 TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)

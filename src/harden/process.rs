@@ -13,6 +13,7 @@ pub struct Hardening {
 
 /// Hardens this process. Call it first in `main`, before any thread exists.
 pub fn harden() -> Hardening {
+    no_telemetry();
     Hardening {
         not_dumpable: not_dumpable(),
         no_core: no_core(),
@@ -29,6 +30,16 @@ fn not_dumpable() -> bool {
 #[cfg(not(target_os = "linux"))]
 fn not_dumpable() -> bool {
     false
+}
+
+/// ONNX Runtime reports to its maker from version 1.29 on, on Linux and macOS too: it keeps a device
+/// id and a data base in the home folder and sends what it has gathered over HTTPS. The switch of
+/// its interface leaves the folder, the id and the report of the start as they are; only this
+/// variable, set before the library is loaded, leaves nothing (contracts E1 and E14).
+#[allow(unsafe_code)]
+fn no_telemetry() {
+    // SAFETY: this runs first in `main`, so no other thread can be reading the environment.
+    unsafe { std::env::set_var("ORT_DISABLE_TELEMETRY", "1") };
 }
 
 fn no_core() -> bool {
