@@ -182,7 +182,7 @@ fn the_input_is_overwritten_and_closed_before_the_first_byte_of_the_answer() {
     );
     let listens = |(_, rest): &&(&str, &str)| rest.starts_with("AF_INET, SOCK_STREAM");
     assert!(
-        sockets.len() == 2 && sockets.iter().all(|s| listens(s)),
+        sockets.len() == 2 && sockets.iter().all(listens),
         "{sockets:?}"
     );
     // E1: the only files that are written are nameless ones in the spool.
