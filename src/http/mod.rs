@@ -4,6 +4,7 @@ mod body;
 mod error;
 mod guard;
 mod images;
+mod linger;
 mod openapi;
 mod routes;
 mod service;
@@ -11,6 +12,7 @@ mod unshare;
 mod upload;
 
 use std::{
+    any::Any,
     net::{SocketAddr, TcpListener},
     sync::{
         Arc,
@@ -21,7 +23,7 @@ use std::{
 
 use actix_web::{
     App, HttpServer,
-    dev::{Server, Service as _},
+    dev::{Extensions, Server, Service as _},
     http::KeepAlive,
     middleware::DefaultHeaders,
     rt::{System, net::TcpStream},
@@ -37,6 +39,7 @@ use crate::{
     observe::{Log, Metrics},
 };
 use guard::Gate;
+use linger::Lingering;
 
 pub use openapi::text as openapi_document;
 
@@ -146,8 +149,9 @@ fn warm_up(state: &web::Data<AppState>) -> std::io::Result<()> {
 }
 
 async fn serve(bound: Bound, state: web::Data<AppState>) -> std::io::Result<()> {
-    let service = service_server(bound.service, state.clone())?;
-    let metrics = metrics_server(bound.metrics, state.clone())?;
+    let lingering = Lingering::here();
+    let service = service_server(bound.service, state.clone(), lingering.clone())?;
+    let metrics = metrics_server(bound.metrics, state.clone(), lingering.clone())?;
     let handles = (service.handle(), metrics.handle());
     let stop = async {
         stop_signal().await;
@@ -160,6 +164,7 @@ async fn serve(bound: Bound, state: web::Data<AppState>) -> std::io::Result<()> 
         handles.1.stop(false).await;
     };
     let (service, metrics, ()) = tokio::join!(service, metrics, stop);
+    lingering.end(Duration::from_secs(1)).await;
     service.and(metrics)
 }
 
@@ -179,7 +184,11 @@ async fn stop_signal() {
     }
 }
 
-fn service_server(listener: TcpListener, state: web::Data<AppState>) -> std::io::Result<Server> {
+fn service_server(
+    listener: TcpListener,
+    state: web::Data<AppState>,
+    lingering: Lingering,
+) -> std::io::Result<Server> {
     let settings = state.settings.clone();
     let read_timeout = settings.read_timeout;
     let server = HttpServer::new(move || {
@@ -197,22 +206,28 @@ fn service_server(listener: TcpListener, state: web::Data<AppState>) -> std::io:
     // A client that closes its side is gone: its work stops at once.
     .h1_allow_half_closed(false)
     .client_request_timeout(settings.head_timeout)
-    // Long enough for a client that is still sending to read why it was refused.
-    .client_disconnect_timeout(Duration::from_secs(10))
+    // Not here, where the read buffer would be held as long: see `linger`.
+    .client_disconnect_timeout(Duration::ZERO)
     .shutdown_timeout(settings.shutdown_grace.as_secs().max(1))
     .max_connections(1024)
     .disable_signals()
-    .on_connect(move |connection, _| {
+    .on_connect(on_connect(lingering, read_timeout));
+    Ok(server.listen(listener)?.run())
+}
+
+/// What happens to a socket before its first byte is read.
+fn on_connect(
+    lingering: Lingering,
+    read_timeout: Duration,
+) -> impl Fn(&dyn Any, &mut Extensions) + Clone + Send {
+    move |connection, extensions| {
         if let Some(stream) = connection.downcast_ref::<TcpStream>() {
-            let socket = SockRef::from(stream);
             // Failing to set it leaves the system's own, longer time-out.
             #[cfg(target_os = "linux")]
-            let _ = socket.set_tcp_user_timeout(Some(read_timeout));
-            #[cfg(not(target_os = "linux"))]
-            let _ = (socket, read_timeout);
+            let _ = SockRef::from(stream).set_tcp_user_timeout(Some(read_timeout));
+            extensions.insert(lingering.keep(stream));
         }
-    });
-    Ok(server.listen(listener)?.run())
+    }
 }
 
 /// Headers that every answer has, unless a route has set its own.
@@ -226,7 +241,12 @@ fn default_headers() -> DefaultHeaders {
         .add(("Vary", "Accept"))
 }
 
-fn metrics_server(listener: TcpListener, state: web::Data<AppState>) -> std::io::Result<Server> {
+fn metrics_server(
+    listener: TcpListener,
+    state: web::Data<AppState>,
+    lingering: Lingering,
+) -> std::io::Result<Server> {
+    let settings = state.settings.clone();
     let server = HttpServer::new(move || {
         App::new()
             .app_data(state.clone())
@@ -239,6 +259,12 @@ fn metrics_server(listener: TcpListener, state: web::Data<AppState>) -> std::io:
             })
     })
     .workers(1)
-    .disable_signals();
+    // Whoever posts a picture to the wrong port finds the same care as on the right one.
+    .keep_alive(KeepAlive::Disabled)
+    .h1_allow_half_closed(false)
+    .client_request_timeout(settings.head_timeout)
+    .client_disconnect_timeout(Duration::ZERO)
+    .disable_signals()
+    .on_connect(on_connect(lingering, settings.read_timeout));
     Ok(server.listen(listener)?.run())
 }
