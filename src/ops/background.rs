@@ -27,12 +27,15 @@ pub fn apply(
 ) -> Result<Outcome, Error> {
     // A smaller result costs less when the picture is made smaller first; after a crop the
     // result's size is only known at the end.
+    let given = (frame.width(), frame.height());
+    let region = options.roi.map(|roi| rect(roi, given)).transpose()?;
     let frame = if options.crop {
         frame
     } else {
         limited(frame, options)
     };
-    let (coarse, region) = coarse(&frame, options, context)?;
+    let region = region.map(|region| scaled(region, given, (frame.width(), frame.height())));
+    let coarse = coarse(&frame, region, options, context)?;
     let confidence = edge::confidence(&coarse);
     if confidence == 0.0 && options.on_empty == OnEmpty::Error {
         return Err(Error::NothingFound);
@@ -53,52 +56,71 @@ pub fn apply(
     )?;
     let model = Some((entry.name.clone(), entry.license.clone()));
     let ground = context.ground.take();
-    let (frame, matte) = context
+    let result = context
         .stages
         .time("compose", || result(frame, matte, ground, options));
     Ok(Outcome {
-        frame,
-        matte,
+        frame: result.frame,
+        matte: result.matte,
         model,
         confidence: Some(confidence),
+        subject: result.subject,
+        full_size: result.crop.unwrap_or(given),
     })
 }
 
-/// The model's matte, and the region of the picture that it covers.
+/// The model's matte of the picture, or of a region of it.
 fn coarse(
     frame: &Frame,
+    region: Option<Rect>,
     options: &RemoveBackground,
     context: &mut Context<'_>,
-) -> Result<(Mask, Option<Rect>), Error> {
+) -> Result<Mask, Error> {
     let name = options.model.as_ref().map(|m| m.0.as_str());
-    let region = options.roi.map(|roi| rect(roi, frame)).transpose()?;
     let (engine, cancel) = (context.engine, context.cancel);
-    let matte = context.stages.time("inference", || match region {
+    context.stages.time("inference", || match region {
         Some(region) => engine.matte(name, &frame.cropped(region), cancel),
         None => engine.matte(name, frame, cancel),
-    })?;
-    Ok((matte, region))
+    })
 }
 
-fn rect(Region([x, y, width, height]): Region, frame: &Frame) -> Result<Rect, Error> {
-    let (w, h) = (frame.width(), frame.height());
-    let outside = || Error::RoiOutside {
-        width: w,
-        height: h,
+fn rect(region: Region, (width, height): (u32, u32)) -> Result<Rect, Error> {
+    let span = |from: geometry::Length, other: geometry::Length, side: u32| {
+        let (from, other) = (from.pixels(side), other.pixels(side));
+        let len = match region {
+            Region::Sized(_) => other,
+            Region::Corners(_) => other - from,
+        };
+        let inside = from >= 0 && len > 0 && from + len <= i64::from(side);
+        let outside = Error::RoiOutside { width, height };
+        inside.then_some((from as u32, len as u32)).ok_or(outside)
     };
-    let span = |at: geometry::Length, len: geometry::Length, side: u32| {
-        let (at, len) = (at.pixels(side), len.pixels(side));
-        let inside = at >= 0 && len > 0 && at + len <= i64::from(side);
-        inside.then_some((at as u32, len as u32))
-    };
-    let (x, width) = span(x, width, w).ok_or_else(outside)?;
-    let (y, height) = span(y, height, h).ok_or_else(outside)?;
+    let (Region::Sized([left, top, a, b]) | Region::Corners([left, top, a, b])) = region;
+    let (x, wide) = span(left, a, width)?;
+    let (y, high) = span(top, b, height)?;
     Ok(Rect {
+        x,
+        y,
+        width: wide,
+        height: high,
+    })
+}
+
+/// A rectangle of a picture that is scaled from one size to another; at least one pixel.
+fn scaled(rect: Rect, from: (u32, u32), to: (u32, u32)) -> Rect {
+    let span = |at: u32, len: u32, from: u32, to: u32| {
+        let edge = |v: u32| (f64::from(v) * f64::from(to) / f64::from(from)).round() as u32;
+        let start = edge(at).min(to - 1);
+        (start, edge(at + len).clamp(start + 1, to) - start)
+    };
+    let (x, width) = span(rect.x, rect.width, from.0, to.0);
+    let (y, height) = span(rect.y, rect.height, from.1, to.1);
+    Rect {
         x,
         y,
         width,
         height,
-    })
+    }
 }
 
 /// The matte at the picture's resolution, with the options that shape its edge.
@@ -109,9 +131,20 @@ fn matte(
     options: &RemoveBackground,
     confidence: f32,
 ) -> Mask {
-    let fine = |frame: &Frame| match options.refine {
-        true => matting::refine(frame, coarse),
-        false => coarse.resized(frame.width(), frame.height(), Filter::Bilinear),
+    let fine = |frame: &Frame| {
+        let plain = || coarse.resized(frame.width(), frame.height(), Filter::Bilinear);
+        let cleaned = |mut mask| {
+            edge::postprocess(&mut mask);
+            mask
+        };
+        match (options.refine, options.trimap, options.postprocess) {
+            // A trimap says where a mask is soft again: so the mask is cleaned before that.
+            (true, Some(trimap), true) => matting::refine(frame, &cleaned(plain()), Some(trimap)),
+            (true, trimap, false) => matting::refine(frame, coarse, trimap),
+            (true, None, true) => cleaned(matting::refine(frame, coarse, None)),
+            (false, _, true) => cleaned(plain()),
+            (false, _, false) => plain(),
+        }
     };
     let mut matte = match region {
         // Nothing found: whatever faint values there are would be a veil, not a subject.
@@ -148,13 +181,24 @@ fn multiply(matte: &mut Mask, alpha: &Mask) {
     }
 }
 
-/// From picture and matte to what the client asked for: the picture, and the matte beside it.
+/// What the client asked for.
+struct Composed {
+    frame: Frame,
+    /// The matte beside it.
+    matte: Option<Mask>,
+    /// Where the subject is in it.
+    subject: Option<Rect>,
+    /// The size to which it was cropped, before `max_megapixels`.
+    crop: Option<(u32, u32)>,
+}
+
+/// From picture and matte to what the client asked for.
 fn result(
     frame: Frame,
     matte: Mask,
     ground: Option<Frame>,
     options: &RemoveBackground,
-) -> (Frame, Option<Mask>) {
+) -> Composed {
     let frame = if frame.layout() == Layout::Rgba {
         frame.without_alpha()
     } else {
@@ -184,19 +228,30 @@ fn result(
         cutout = placed_anew(cutout, options);
     }
     // Where the subject is, before a shadow or a ground hides it.
-    let wanted = options.crop || options.output != Cutout::Cutout;
-    let subject = wanted.then(|| cutout.alpha()).flatten();
-    let bounds = subject.as_ref().and_then(|subject| subject.bounds(VISIBLE));
-    let alpha = subject.filter(|_| options.output != Cutout::Cutout);
-    let alpha = alpha.map(|alpha| cropped(alpha.into_frame(), bounds, options));
+    let bounds = cutout.alpha_bounds(VISIBLE);
+    let size = (cutout.width(), cutout.height());
+    let canvas = bounds
+        .filter(|_| options.crop)
+        .map(|bounds| geometry::crop_box(bounds, options.crop_margin.0, size));
+    let composed = |frame: Frame, matte: Option<Mask>| Composed {
+        subject: bounds.map(|bounds| shown(bounds, canvas, size, &frame)),
+        crop: canvas.map(|canvas| (canvas.width, canvas.height)),
+        frame,
+        matte,
+    };
+    let alpha = match options.output {
+        Cutout::Cutout => None,
+        _ => cutout.alpha(),
+    };
+    let alpha = alpha.map(|alpha| cropped(alpha.into_frame(), canvas, options));
     let alpha = match alpha {
-        Some(alpha) if options.output == Cutout::Mask => return (alpha, None),
+        Some(alpha) if options.output == Cutout::Mask => return composed(alpha, None),
         alpha => alpha,
     };
     if options.shadow == Shadow::Drop {
         cutout = compose::drop_shadow(cutout);
     }
-    let composed = match (options.background, ground, blurred) {
+    let frame = match (options.background, ground, blurred) {
         (_, Some(ground), _) => {
             let cover = geometry::cover(ground, cutout.width(), cutout.height());
             compose::over_picture(cutout, &cover)
@@ -206,7 +261,22 @@ fn result(
         _ => cutout,
     };
     let matte = alpha.map(|a| Mask::new(a.width(), a.height(), a.into_data()));
-    (cropped(composed, bounds, options), matte)
+    composed(cropped(frame, canvas, options), matte)
+}
+
+/// Where `bounds`, in a picture of `size`, is in the result that was made of it.
+fn shown(bounds: Rect, canvas: Option<geometry::Canvas>, size: (u32, u32), result: &Frame) -> Rect {
+    let to = (result.width(), result.height());
+    let Some(canvas) = canvas else {
+        return scaled(bounds, size, to);
+    };
+    // No margin cuts into the subject, so it is all on the canvas.
+    let moved = Rect {
+        x: (i64::from(bounds.x) - canvas.x) as u32,
+        y: (i64::from(bounds.y) - canvas.y) as u32,
+        ..bounds
+    };
+    scaled(moved, (canvas.width, canvas.height), to)
 }
 
 /// The subject at the place and of the size that were asked for.
@@ -223,17 +293,10 @@ fn placed_anew(cutout: Frame, options: &RemoveBackground) -> Frame {
     geometry::place(cutout, subject, scale, position)
 }
 
-/// Cropped to the subject's box where that was asked for, and within `max_megapixels`.
-fn cropped(frame: Frame, bounds: Option<Rect>, options: &RemoveBackground) -> Frame {
-    match bounds.filter(|_| options.crop) {
-        Some(bounds) => {
-            let canvas = geometry::crop_box(
-                bounds,
-                options.crop_margin.0,
-                (frame.width(), frame.height()),
-            );
-            limited(geometry::crop_to(frame, canvas), options)
-        }
+/// Cropped to a canvas where there is one, and within `max_megapixels`.
+fn cropped(frame: Frame, canvas: Option<geometry::Canvas>, options: &RemoveBackground) -> Frame {
+    match canvas {
+        Some(canvas) => limited(geometry::crop_to(frame, canvas), options),
         None => limited(frame, options),
     }
 }
@@ -266,5 +329,6 @@ pub fn peak_bytes(options: &RemoveBackground, pixels: u64) -> u64 {
     } else {
         0
     };
-    pixels * (4 + 4 + 4 + 4 + ground + moved)
+    let cleaned = u64::from(options.postprocess);
+    pixels * (4 + 4 + 4 + 4 + ground + moved + cleaned)
 }

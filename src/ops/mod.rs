@@ -17,7 +17,7 @@ use crate::{
     cancel::Cancel,
     engine::{Engine, manifest::Task},
     error::Error,
-    frame::{Frame, Mask},
+    frame::{Frame, Mask, Rect},
     observe::Stages,
 };
 
@@ -215,10 +215,12 @@ impl Plan {
     /// The first error; [`Cancel`] is looked at between operations and inside long ones.
     pub fn apply(&self, frame: Frame, context: &mut Context<'_>) -> Result<Outcome, Error> {
         let mut outcome = Outcome {
+            full_size: (frame.width(), frame.height()),
             frame,
             matte: None,
             model: None,
             confidence: None,
+            subject: None,
         };
         for op in &self.ops {
             context.cancel.check()?;
@@ -269,6 +271,10 @@ pub struct Outcome {
     pub model: Option<(String, String)>,
     /// How sure the matte is, 0 to 1.
     pub confidence: Option<f32>,
+    /// Where the subject is in the result, where a subject was looked for and found.
+    pub subject: Option<Rect>,
+    /// Width and height that the result would have without `max_megapixels`.
+    pub full_size: (u32, u32),
 }
 
 #[cfg(test)]

@@ -52,24 +52,25 @@ pub fn apply(frame: Frame, options: &Restore, context: &mut Context<'_>) -> Resu
         }
     };
     if !wanted || options.strength.0 == 0.0 {
-        return Ok(Outcome {
-            frame,
-            matte: None,
-            model: None,
-            confidence: None,
-        });
+        return Ok(outcome(frame, None));
     }
     let (engine, cancel) = (context.engine, context.cancel);
     let strength = options.strength.0;
     let frame = context
         .stages
         .time("restore", || engine.restore(name, frame, strength, cancel))?;
-    Ok(Outcome {
+    Ok(outcome(frame, model))
+}
+
+fn outcome(frame: Frame, model: Option<(String, String)>) -> Outcome {
+    Outcome {
+        full_size: (frame.width(), frame.height()),
         frame,
         matte: None,
         model,
         confidence: None,
-    })
+        subject: None,
+    }
 }
 
 /// Bytes held at the peak: the picture and its copy (4 bytes a pixel each).
