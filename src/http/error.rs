@@ -63,9 +63,8 @@ pub fn status(error: &Error) -> StatusCode {
     }
 }
 
-/// The answer to a request that failed.
-pub fn problem(error: &Error, request_id: &str) -> HttpResponse {
-    let status = status(error);
+/// The head of the answer to a request that failed, whatever its body looks like.
+pub fn head(error: &Error, status: StatusCode, request_id: &str) -> HttpResponseBuilder {
     let mut response = HttpResponseBuilder::new(status);
     response.insert_header(("X-Request-Id", request_id));
     match error {
@@ -81,6 +80,13 @@ pub fn problem(error: &Error, request_id: &str) -> HttpResponse {
         }
         _ => {}
     }
+    response
+}
+
+/// The answer to a request that failed.
+pub fn problem(error: &Error, request_id: &str) -> HttpResponse {
+    let status = status(error);
+    let mut response = head(error, status, request_id);
     let body = Problem {
         kind: format!("urn:safelight:error:{}", error.code()),
         title: error.title(),

@@ -1,7 +1,7 @@
 //! The routes that take a picture: receive, prepare, queue, answer.
 
 use actix_web::{
-    HttpRequest, HttpResponse,
+    HttpRequest, HttpResponse, HttpResponseBuilder,
     http::header,
     web::{self, Data, Payload},
 };
@@ -12,7 +12,7 @@ use super::{
     AppState,
     body::Guarded,
     error::{problem, status},
-    upload::{self, Upload},
+    upload::{self, Expected, Upload},
 };
 use crate::{
     ephemeral::{Lease, Reason},
@@ -35,7 +35,9 @@ pub async fn operate(
 ) -> HttpResponse {
     let mut request = state.begin(kind.name());
     match process(kind, &http, payload, &state, &mut request).await {
-        Ok((answer, lease)) => picture(answer, lease, request),
+        Ok((answer, lease)) => {
+            head(&answer, &request).body(Guarded::new(answer.bytes, lease, request))
+        }
         Err(error) => failed(&error, request),
     }
 }
@@ -50,7 +52,8 @@ async fn process(
     // A wrong query is refused before the body is read.
     let query = query_pairs(http)?;
     Plan::single(kind, pairs(&query))?.check(&state.engine)?;
-    let mut upload = receive(http, payload, kind, state, request).await?;
+    let expected = Expected::one(kind.files());
+    let mut upload = receive(http, payload, expected, state, request).await?;
     let all = query
         .iter()
         .chain(&upload.options)
@@ -62,10 +65,22 @@ async fn process(
         .get(header::ACCEPT)
         .and_then(|value| value.to_str().ok());
     let accept = Accept::parse(accept.unwrap_or_default());
+    carry(upload, plan, accept, state, request).await
+}
+
+/// Carries what was received through preparation, the queue and a worker.
+pub(super) async fn carry(
+    upload: Upload,
+    plan: Plan,
+    accept: Accept,
+    state: &Data<AppState>,
+    request: &mut Request,
+) -> Result<(Answer, Lease), Error> {
+    let is_long = plan.last().kind().is_long();
     let job = prepare(upload, plan, accept, state).await?;
     request.picture = Some(job.picture());
     let settings = &state.settings;
-    let job = match kind.is_long() {
+    let job = match is_long {
         true => job.within(settings.long_timeout, "--long-timeout"),
         false => job.within(settings.timeout, "--timeout"),
     };
@@ -77,17 +92,16 @@ async fn process(
 }
 
 /// Admits and receives a body.
-async fn receive(
+pub(super) async fn receive(
     http: &HttpRequest,
     payload: Payload,
-    kind: Kind,
+    expected: Expected,
     state: &AppState,
     request: &mut Request,
 ) -> Result<Upload, Error> {
     let permit = state.gate.admit(http)?;
     let start = std::time::Instant::now();
-    let received =
-        upload::receive(http, payload, kind.files(), &state.settings, &state.spool).await;
+    let received = upload::receive(http, payload, expected, &state.settings, &state.spool).await;
     drop(permit);
     request.stages.add("upload", start.elapsed());
     let upload = received?;
@@ -105,6 +119,7 @@ async fn prepare(
     let state = state.clone();
     let prepare = move || {
         let Upload { picture, files, .. } = upload;
+        let picture = picture.ok_or(Error::MissingPicture)?;
         let ground = files
             .into_iter()
             .map(|(_, file)| Input::Spooled(file))
@@ -139,8 +154,8 @@ async fn queued(job: Job, state: &AppState) -> Result<Answered, Error> {
     answer.map_err(|_| Error::Internal)
 }
 
-/// The picture as body, with its guards.
-fn picture(answer: Answer, lease: Lease, request: Request) -> HttpResponse {
+/// The head of an answer that is a picture.
+pub(super) fn head(answer: &Answer, request: &Request) -> HttpResponseBuilder {
     let mut response = HttpResponse::Ok();
     response
         .insert_header((header::CONTENT_TYPE, answer.mime))
@@ -155,7 +170,7 @@ fn picture(answer: Answer, lease: Lease, request: Request) -> HttpResponse {
     if let Some(confidence) = answer.confidence {
         response.insert_header(("X-Mask-Confidence", format!("{confidence:.3}")));
     }
-    response.body(Guarded::new(answer.bytes, lease, request))
+    response
 }
 
 fn failed(error: &Error, mut request: Request) -> HttpResponse {
@@ -188,7 +203,8 @@ async fn inspected(
         return Err(no_options());
     }
     let permit = state.gate.admit(http)?;
-    let received = upload::receive(http, payload, &[], &state.settings, &state.spool).await;
+    let expected = Expected::one(&[]);
+    let received = upload::receive(http, payload, expected, &state.settings, &state.spool).await;
     drop(permit);
     let mut upload = received?;
     request.bytes_in = upload.size();
@@ -197,7 +213,8 @@ async fn inspected(
         return Err(no_options());
     }
     let limits = state.settings.engine.limits();
-    let inspect = move || job::inspect(Input::Spooled(upload.picture), &limits);
+    let picture = upload.picture.take().ok_or(Error::MissingPicture)?;
+    let inspect = move || job::inspect(Input::Spooled(picture), &limits);
     let read = web::block(|| scrubbed(inspect));
     let (picture, facts) = read.await.map_err(|_| Error::Internal)??;
     request.picture = Some(picture);
@@ -211,7 +228,8 @@ fn no_options() -> Error {
     }
 }
 
-fn query_pairs(http: &HttpRequest) -> Result<Vec<(String, String)>, Error> {
+/// The options of the query.
+pub(super) fn query_pairs(http: &HttpRequest) -> Result<Vec<(String, String)>, Error> {
     let pairs = web::Query::<Vec<(String, String)>>::from_query(http.query_string())
         .map_err(|_| Error::MalformedRequest("The query is not well-formed."))?
         .into_inner();

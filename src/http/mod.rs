@@ -1,6 +1,8 @@
 //! The HTTP service: shared state, the two listeners, start and stop.
 
+mod b64;
 mod body;
+mod compat;
 mod error;
 mod guard;
 mod images;

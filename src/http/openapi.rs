@@ -1,18 +1,22 @@
 //! The OpenAPI 3.1 document, made from the specifications of the options, the list of error codes
 //! and the table of routes - so that it cannot say anything else than the program does.
 
-use std::sync::OnceLock;
+use std::{collections::btree_map::Entry, sync::OnceLock};
 
 use serde_json::{Value, json};
 use utoipa::openapi::{
-    ComponentsBuilder, Content, HttpMethod, InfoBuilder, LicenseBuilder, ObjectBuilder, OpenApi,
-    OpenApiBuilder, PathItem, Paths, Ref, RefOr, Required, ResponseBuilder, Schema,
+    ArrayBuilder, ComponentsBuilder, Content, HttpMethod, InfoBuilder, LicenseBuilder,
+    ObjectBuilder, OpenApi, OpenApiBuilder, PathItem, Paths, Ref, RefOr, Required, ResponseBuilder,
+    Schema,
     path::{OperationBuilder, ParameterBuilder, ParameterIn},
     request_body::RequestBodyBuilder,
     schema::{KnownFormat, SchemaFormat, SchemaType, Type},
 };
 
-use super::routes::{ROUTES, Route, Takes};
+use super::{
+    compat::Contract,
+    routes::{ROUTES, Route, Takes},
+};
 use crate::{
     error::CODES,
     ops::{
@@ -35,10 +39,11 @@ fn document() -> OpenApi {
         } else {
             HttpMethod::Get
         };
-        paths.paths.insert(
-            route.path.to_owned(),
-            PathItem::new(method, operation(route)),
-        );
+        let item = PathItem::new(method, operation(route));
+        match paths.paths.entry(route.path.to_owned()) {
+            Entry::Vacant(place) => drop(place.insert(item)),
+            Entry::Occupied(mut place) => place.get_mut().merge_operations(item),
+        }
     }
     OpenApiBuilder::new()
         .info(
@@ -62,13 +67,19 @@ fn document() -> OpenApi {
             ComponentsBuilder::new()
                 .schema("Problem", problem_schema())
                 .schema("Header", header_schema())
+                .schema("RembgError", rembg_error())
+                .schema("RemoveBgErrors", remove_bg_errors())
                 .build(),
         ))
         .build()
 }
 
 fn operation(route: &Route) -> OperationBuilder {
-    let id = route.path.trim_matches('/').replace(['/', '-', '.'], "_");
+    let mut id = route.path.trim_matches('/').replace(['/', '-', '.'], "_");
+    let shares = |other: &&Route| other.path == route.path;
+    if ROUTES.iter().filter(shares).count() > 1 {
+        id = format!("{id}_{}", route.method.to_ascii_lowercase());
+    }
     let mut operation = OperationBuilder::new()
         .operation_id(Some(if id.is_empty() { "page".to_owned() } else { id }))
         .summary(Some(route.about));
@@ -112,7 +123,108 @@ fn operation(route: &Route) -> OperationBuilder {
             }
             errors(operation.response("200", ok))
         }
+        Takes::Compat(contract) => compat(operation, contract, route.method),
     }
+}
+
+/// A route of another service's interface.
+fn compat(mut operation: OperationBuilder, contract: &Contract, method: &str) -> OperationBuilder {
+    let specs: Vec<&Spec> = contract.fields.iter().collect();
+    let url = ParameterBuilder::new()
+        .name("url")
+        .parameter_in(ParameterIn::Query)
+        .required(Required::True)
+        .description(Some("Not fetched."))
+        .schema(Some(text_property("A URL.")));
+    if contract.query {
+        if method == "GET" {
+            operation = operation.parameter(url);
+        }
+        for spec in &specs {
+            operation = operation.parameter(
+                ParameterBuilder::new()
+                    .name(spec.name)
+                    .parameter_in(ParameterIn::Query)
+                    .required(Required::False)
+                    .description(Some(spec.doc))
+                    .schema(Some(schema(spec))),
+            );
+        }
+    }
+    if !contract.files.is_empty() {
+        let fields = || {
+            let form = ObjectBuilder::new();
+            let property =
+                |form: ObjectBuilder, spec: &&Spec| form.property(spec.name, schema(spec));
+            specs.iter().fold(form, property)
+        };
+        let mut form = fields();
+        for (name, about) in contract.files {
+            form = form.property(*name, binary(about));
+        }
+        let content = |object: ObjectBuilder| Content::new(Some(Schema::from(object.build())));
+        let mut body = RequestBodyBuilder::new()
+            .required(Some(Required::True))
+            .content("multipart/form-data", content(form));
+        for mime in contract.bodies {
+            body = body.content(*mime, content(fields()));
+        }
+        operation = operation.request_body(Some(body.build()));
+    }
+    if !contract.answers.is_empty() {
+        let mut ok = ResponseBuilder::new().description("The answer.");
+        for mime in contract.answers {
+            let content = match *mime {
+                "application/json" => Content::new::<RefOr<Schema>>(None),
+                _ => Content::new(Some(binary("The picture."))),
+            };
+            ok = ok.content(*mime, content);
+        }
+        operation = operation.response("200", ok);
+    }
+    for (status, about) in contract.errors {
+        let content = Content::new(Some(Ref::from_schema_name(contract.error)));
+        let response = ResponseBuilder::new().description(*about);
+        operation = operation.response(*status, response.content("application/json", content));
+    }
+    operation
+}
+
+fn rembg_error() -> Schema {
+    let object = ObjectBuilder::new()
+        .description(Some("An error as FastAPI writes it."))
+        .property(
+            "detail",
+            Schema::from(
+                ObjectBuilder::new()
+                    .schema_type(SchemaType::from_iter([Type::String, Type::Array]))
+                    .description(Some(
+                        "A sentence, or a list of wrong parameters, each with `type`, `loc`, `msg` \
+                         and `input`, which is always null.",
+                    ))
+                    .build(),
+            ),
+        )
+        .required("detail");
+    Schema::from(object.build())
+}
+
+fn remove_bg_errors() -> Schema {
+    let entry = ["title", "code", "detail"].iter().zip([
+        "What is wrong.",
+        "Its code.",
+        "The limit, the figure, the setting.",
+    ]);
+    let entry = entry.fold(ObjectBuilder::new(), |object, (name, about)| {
+        object.property(*name, text_property(about))
+    });
+    let entry = entry.required("title").required("code");
+    let list = ArrayBuilder::new().items(entry);
+    let object = ObjectBuilder::new()
+        .description(Some("Errors as remove.bg writes them."))
+        .property("errors", Schema::from(list.build()))
+        .required("errors");
+    Schema::from(object.build())
 }
 
 /// A picture with options: as a form, or raw.

@@ -1,8 +1,14 @@
 //! The table of routes: what the router serves and what the OpenAPI document says are this list.
 
-use actix_web::web::{self, ServiceConfig};
+use actix_web::{
+    Route as Handler,
+    web::{self, ServiceConfig},
+};
 
-use super::{images, service};
+use super::{
+    compat::{Contract, rembg, removebg},
+    images, service,
+};
 use crate::ops::Kind;
 
 /// What a route takes.
@@ -14,6 +20,8 @@ pub enum Takes {
     Picture,
     /// A picture, and options of an operation.
     Operation(Kind),
+    /// What another service's route of this path takes.
+    Compat(&'static Contract),
 }
 
 /// One route.
@@ -51,6 +59,18 @@ const fn post(path: &'static str, takes: Takes, about: &'static str) -> Route {
     }
 }
 
+const fn compat(
+    method: &'static str,
+    path: &'static str,
+    contract: &'static Contract,
+    about: &'static str,
+) -> Route {
+    Route {
+        method,
+        ..post(path, Takes::Compat(contract), about)
+    }
+}
+
 const JSON: &str = "application/json";
 const TEXT: &str = "text/plain";
 
@@ -71,6 +91,36 @@ pub const ROUTES: &[Route] = &[
         Takes::Picture,
         "Says what the header of a picture says; decodes nothing.",
     ),
+    compat(
+        "POST",
+        "/api/remove",
+        &rembg::POST,
+        "Removes the background of a picture, as rembg's server does.",
+    ),
+    compat(
+        "GET",
+        "/api/remove",
+        &rembg::GET,
+        "Refuses to fetch a picture; rembg's server does.",
+    ),
+    compat(
+        "POST",
+        "/v1.0/removebg",
+        &removebg::REMOVE,
+        "Removes the background of a picture, as remove.bg does.",
+    ),
+    compat(
+        "GET",
+        "/v1.0/account",
+        &removebg::ACCOUNT,
+        "Says that there are credits, as clients of remove.bg ask.",
+    ),
+    compat(
+        "POST",
+        "/v1.0/improve",
+        &removebg::IMPROVE,
+        "Refuses to keep a picture; remove.bg does.",
+    ),
     get("/v1/models", JSON, "Lists the models with their licences."),
     get("/openapi.json", JSON, "This document."),
     get("/healthz", TEXT, "Whether the process answers."),
@@ -84,24 +134,20 @@ pub const ROUTES: &[Route] = &[
 
 /// Puts the table into the router.
 pub fn configure(config: &mut ServiceConfig) {
-    for route in ROUTES {
-        let allow = route.method;
-        let handler = match (route.path, route.takes) {
-            (_, Takes::Operation(kind)) => web::post()
-                .to(move |request, payload, state| images::operate(kind, request, payload, state)),
-            (_, Takes::Picture) => web::post().to(images::inspect),
-            ("/v1/models", _) => web::get().to(service::models),
-            ("/openapi.json", _) => web::get().to(service::openapi),
-            ("/healthz", _) => web::get().to(service::live),
-            ("/readyz", _) => web::get().to(service::ready),
-            _ => web::get().to(service::page),
+    for (at, route) in ROUTES.iter().enumerate() {
+        // The routes of a path are one resource, made where the first of them stands.
+        let of_path = |other: &&Route| other.path == route.path;
+        if ROUTES[..at].iter().any(|other| of_path(&other)) {
+            continue;
+        }
+        let routes = || ROUTES.iter().filter(of_path);
+        let allow: &str = match routes().map(|route| route.method).collect::<Vec<_>>()[..] {
+            [one] => one,
+            _ => "GET, POST",
         };
         let wrong = web::to(move || async move { service::wrong_method(allow) });
-        config.service(
-            web::resource(route.path)
-                .route(handler)
-                .default_service(wrong),
-        );
+        let resource = web::resource(route.path).default_service(wrong);
+        config.service(routes().fold(resource, |resource, route| resource.route(handler(route))));
     }
     for path in service::page_paths().filter(|path| *path != "/") {
         let wrong = web::to(|| async { service::wrong_method("GET") });
@@ -112,4 +158,23 @@ pub fn configure(config: &mut ServiceConfig) {
         );
     }
     config.default_service(web::to(service::not_found));
+}
+
+/// What answers a route.
+fn handler(route: &Route) -> Handler {
+    match (route.method, route.path, route.takes) {
+        (_, _, Takes::Operation(kind)) => web::post()
+            .to(move |request, payload, state| images::operate(kind, request, payload, state)),
+        (_, _, Takes::Picture) => web::post().to(images::inspect),
+        ("POST", "/api/remove", _) => web::post().to(rembg::post),
+        ("GET", "/api/remove", _) => web::get().to(rembg::get),
+        (_, "/v1.0/removebg", _) => web::post().to(removebg::remove),
+        (_, "/v1.0/account", _) => web::get().to(removebg::account),
+        (_, "/v1.0/improve", _) => web::post().to(removebg::improve),
+        (_, "/v1/models", _) => web::get().to(service::models),
+        (_, "/openapi.json", _) => web::get().to(service::openapi),
+        (_, "/healthz", _) => web::get().to(service::live),
+        (_, "/readyz", _) => web::get().to(service::ready),
+        _ => web::get().to(service::page),
+    }
 }

@@ -21,35 +21,86 @@ use crate::{
 };
 
 /// Form fields at most, pictures included.
-const MAX_FIELDS: usize = 32;
+pub const MAX_FIELDS: usize = 32;
 /// Bytes of a text field at most.
-const MAX_TEXT: usize = 4 << 10;
+pub const MAX_TEXT: usize = 4 << 10;
 /// Names under which the picture itself may come.
 const PICTURE: [&str; 3] = ["file", "image", "image_file"];
 
 /// What came with a request.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Upload {
-    /// The picture.
-    pub picture: Ephemeral,
-    /// Further pictures, by field name.
+    /// The picture; there is one unless [`Expected`] can do without.
+    pub picture: Option<Ephemeral>,
+    /// Further files, by field name.
     pub files: Vec<(&'static str, Ephemeral)>,
     /// Options that came as form fields, in their order.
     pub options: Vec<(String, String)>,
 }
 
 impl Upload {
-    /// Bytes of all pictures.
+    /// Bytes of all files.
     pub fn size(&self) -> u64 {
-        self.picture.size() + self.files.iter().map(|(_, file)| file.size()).sum::<u64>()
+        let files = self.files.iter().map(|(_, file)| file);
+        self.picture.iter().chain(files).map(Ephemeral::size).sum()
     }
 
     /// Why the inputs end, if they end without being decoded.
     pub fn set_reason(&mut self, reason: Reason) {
-        self.picture.set_reason(reason);
-        self.files
-            .iter_mut()
-            .for_each(|(_, file)| file.set_reason(reason));
+        let files = self.files.iter_mut().map(|(_, file)| file);
+        for file in self.picture.iter_mut().chain(files) {
+            file.set_reason(reason);
+        }
+    }
+
+    /// Takes the file of a field out.
+    pub fn take(&mut self, name: &str) -> Option<Ephemeral> {
+        let at = self.files.iter().position(|(field, _)| *field == name)?;
+        Some(self.files.swap_remove(at).1)
+    }
+}
+
+/// What a body may hold beside options.
+#[derive(Debug, Clone, Copy)]
+pub struct Expected {
+    /// Further files, by field name.
+    files: &'static [(&'static str, &'static str)],
+    /// Those of them that hold a picture in base64, which is longer than the picture.
+    encoded: &'static [&'static str],
+    /// Media types of bodies that are kept as they are, as the file [`BODY`].
+    whole: &'static [&'static str],
+    /// The rules of other services' forms: a body without a picture is for its route to judge, and
+    /// of two pictures the last one counts.
+    lenient: bool,
+}
+
+/// The name of a body that was kept as it is.
+pub const BODY: &str = "body";
+
+impl Expected {
+    /// One picture, and further ones of these names.
+    pub const fn one(files: &'static [(&'static str, &'static str)]) -> Self {
+        Self {
+            files,
+            encoded: &[],
+            whole: &[],
+            lenient: false,
+        }
+    }
+
+    /// The form of another service: these files, those of them in base64, and the media types of
+    /// bodies that its route reads by itself.
+    pub const fn of_peer(
+        files: &'static [(&'static str, &'static str)],
+        encoded: &'static [&'static str],
+        whole: &'static [&'static str],
+    ) -> Self {
+        Self {
+            files,
+            encoded,
+            whole,
+            lenient: true,
+        }
     }
 }
 
@@ -63,11 +114,12 @@ impl Upload {
 pub async fn receive(
     request: &HttpRequest,
     payload: Payload,
-    files: &'static [(&'static str, &'static str)],
+    expected: Expected,
     settings: &Settings,
     spool: &Spool,
 ) -> Result<Upload, Error> {
     let mut reader = Reader {
+        expected,
         clock: Clock::new(settings),
         spool,
         max_picture: settings.max_upload.0,
@@ -81,8 +133,10 @@ pub async fn receive(
     let kind = kind.unwrap_or_default().trim().to_ascii_lowercase();
     if kind.starts_with("multipart/form-data") {
         reader
-            .multipart(Multipart::new(request.headers(), payload), files)
+            .multipart(Multipart::new(request.headers(), payload))
             .await
+    } else if expected.whole.iter().any(|mime| kind.starts_with(mime)) {
+        reader.whole(payload).await
     } else if kind.starts_with("image/") || kind.starts_with("application/octet-stream") {
         reader.raw(payload).await
     } else {
@@ -91,6 +145,7 @@ pub async fn receive(
 }
 
 struct Reader<'a> {
+    expected: Expected,
     clock: Clock,
     spool: &'a Spool,
     max_picture: u64,
@@ -103,46 +158,48 @@ impl Reader<'_> {
         if let Some(actual) = self.declared.filter(|length| *length > self.max_picture) {
             return Err(self.too_large(Some(actual)));
         }
-        let mut picture = self.spool.open(self.declared)?;
-        let filled = self.fill(&mut picture, &mut payload, payload_error).await;
-        filled.inspect_err(|error| picture.set_reason(error.into()))?;
+        let picture = self.stream(&mut payload, self.max_picture).await?;
         if picture.size() == 0 {
             picture.close(Reason::Error);
             return Err(Error::MissingPicture);
         }
         Ok(Upload {
-            picture,
-            files: Vec::new(),
-            options: Vec::new(),
+            picture: Some(picture),
+            ..Upload::default()
         })
     }
 
-    async fn multipart(
-        &mut self,
-        mut form: Multipart,
-        files: &'static [(&'static str, &'static str)],
-    ) -> Result<Upload, Error> {
-        let mut parts = Parts::default();
-        let read = self.parts(&mut form, files, &mut parts).await;
-        read.inspect_err(|error| parts.set_reason(error.into()))?;
-        let Parts {
-            picture,
-            files,
-            options,
-        } = parts;
+    /// A body that its route reads by itself.
+    async fn whole(&mut self, mut payload: Payload) -> Result<Upload, Error> {
+        let mut body = self.stream(&mut payload, self.max_body()).await?;
+        body.settle();
         Ok(Upload {
-            picture: picture.ok_or(Error::MissingPicture)?,
-            files,
-            options,
+            files: vec![(BODY, body)],
+            ..Upload::default()
         })
     }
 
-    async fn parts(
-        &mut self,
-        form: &mut Multipart,
-        files: &'static [(&'static str, &'static str)],
-        parts: &mut Parts,
-    ) -> Result<(), Error> {
+    async fn stream(&mut self, payload: &mut Payload, limit: u64) -> Result<Ephemeral, Error> {
+        let mut file = self.spool.open(self.declared)?;
+        let filled = self.fill(&mut file, payload, limit, payload_error).await;
+        filled.inspect_err(|error| file.set_reason(error.into()))?;
+        Ok(file)
+    }
+
+    async fn multipart(&mut self, mut form: Multipart) -> Result<Upload, Error> {
+        let mut parts = Upload::default();
+        let read = self.parts(&mut form, &mut parts).await;
+        read.inspect_err(|error| parts.set_reason(error.into()))?;
+        Ok(parts)
+    }
+
+    async fn parts(&mut self, form: &mut Multipart, parts: &mut Upload) -> Result<(), Error> {
+        let Expected {
+            files,
+            encoded,
+            lenient,
+            ..
+        } = self.expected;
         let mut fields = 0;
         while let Some(field) = self.clock.wait(form.next()).await? {
             let mut field = field.map_err(multipart_error)?;
@@ -158,17 +215,25 @@ impl Reader<'_> {
                 .find(|(known, _)| *known == name)
                 .map(|(known, _)| *known);
             if PICTURE.contains(&name.as_str()) {
-                let file = self.file(&mut field).await?;
-                if parts.picture.is_some() {
+                let file = self.file(&mut field, self.max_picture).await?;
+                if parts.picture.is_some() && !lenient {
                     file.close(Reason::Error);
                     return Err(Error::MalformedRequest(
                         "The form holds more than one picture.",
                     ));
                 }
                 // A browser sends an empty part for a file field that nobody filled.
-                parts.picture = Some(file).filter(|file| file.size() > 0);
+                if file.size() > 0
+                    && let Some(other) = parts.picture.replace(file)
+                {
+                    other.close(Reason::Error);
+                }
             } else if let Some(slot) = slot {
-                let file = self.file(&mut field).await?;
+                let limit = match encoded.contains(&slot) {
+                    true => self.max_body(),
+                    false => self.max_picture,
+                };
+                let file = self.file(&mut field, limit).await?;
                 if file.size() > 0 {
                     parts.files.retain(|(name, _)| *name != slot);
                     parts.files.push((slot, file));
@@ -177,18 +242,16 @@ impl Reader<'_> {
                 parts.options.push((name, self.text(&mut field).await?));
             }
         }
-        if parts.picture.is_none() {
+        if parts.picture.is_none() && !lenient {
             return Err(Error::MissingPicture);
         }
         Ok(())
     }
 
-    async fn file(&mut self, field: &mut Field) -> Result<Ephemeral, Error> {
+    async fn file(&mut self, field: &mut Field, limit: u64) -> Result<Ephemeral, Error> {
         let left = self.declared.map(|all| all.saturating_sub(self.received));
-        let mut file = self
-            .spool
-            .open(left.map(|left| left.min(self.max_picture)))?;
-        let filled = self.fill(&mut file, field, multipart_error).await;
+        let mut file = self.spool.open(left.map(|left| left.min(limit)))?;
+        let filled = self.fill(&mut file, field, limit, multipart_error).await;
         filled.inspect_err(|error| file.set_reason(error.into()))?;
         file.settle();
         Ok(file)
@@ -198,6 +261,7 @@ impl Reader<'_> {
         &mut self,
         file: &mut Ephemeral,
         stream: &mut S,
+        limit: u64,
         error: fn(E) -> Error,
     ) -> Result<(), Error>
     where
@@ -206,7 +270,7 @@ impl Reader<'_> {
         while let Some(chunk) = self.clock.wait(stream.next()).await? {
             let chunk = chunk.map_err(error)?;
             self.count(&chunk)?;
-            if file.size() + chunk.len() as u64 > self.max_picture {
+            if file.size() + chunk.len() as u64 > limit {
                 return Err(self.too_large(None));
             }
             file.append(&chunk)?;
@@ -232,7 +296,7 @@ impl Reader<'_> {
     fn count(&mut self, chunk: &Bytes) -> Result<(), Error> {
         self.received += chunk.len() as u64;
         self.clock.received(chunk.len() as u64);
-        let limit = self.max_picture.saturating_mul(2);
+        let limit = self.max_body();
         if self.received > limit {
             return Err(Error::BodyTooLarge {
                 limit,
@@ -243,30 +307,16 @@ impl Reader<'_> {
         Ok(())
     }
 
+    fn max_body(&self) -> u64 {
+        self.max_picture.saturating_mul(2)
+    }
+
     fn too_large(&self, actual: Option<u64>) -> Error {
         Error::BodyTooLarge {
             limit: self.max_picture,
             actual,
             setting: "--max-upload",
         }
-    }
-}
-
-/// What has been read of a form.
-#[derive(Default)]
-struct Parts {
-    picture: Option<Ephemeral>,
-    files: Vec<(&'static str, Ephemeral)>,
-    options: Vec<(String, String)>,
-}
-
-impl Parts {
-    fn set_reason(&mut self, reason: Reason) {
-        let files = self.files.iter_mut().map(|(_, file)| file);
-        self.picture
-            .iter_mut()
-            .chain(files)
-            .for_each(|file| file.set_reason(reason));
     }
 }
 
