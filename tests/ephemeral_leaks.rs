@@ -310,7 +310,16 @@ fn assert_log_is_closed(server: &Server) -> usize {
             "event",
             &["request", "start", "ready", "stop", "storage", "panic"],
         ),
-        ("operation", &["remove-background", "restore", "inspect"]),
+        (
+            "operation",
+            &[
+                "remove-background",
+                "restore",
+                "inspect",
+                "rembg",
+                "removebg",
+            ],
+        ),
         (
             "outcome",
             &["ok", "client_error", "client_gone", "busy", "server_error"],
