@@ -18,7 +18,7 @@ use std::{env, fs, net::SocketAddr, path::PathBuf, time::Duration};
 use clap::{Args, CommandFactory, Parser};
 
 pub use file::{file_arguments, named_file};
-pub use units::{Bytes, Ephemerality, Format, LogFormat, ModelChoice, PictureLimits};
+pub use units::{Bytes, Ephemerality, Format, LogFormat, ModelChoice, Origin, PictureLimits};
 use units::{duration, megapixels};
 
 /// Settings that the server and the command line share.
@@ -194,6 +194,15 @@ pub struct Settings {
     /// Time that work in progress gets to end after SIGTERM
     #[arg(long, env = "SAFELIGHT_SHUTDOWN_GRACE", default_value = "35s", value_parser = duration)]
     pub shutdown_grace: Duration,
+
+    /// Origins whose pages may call this service from a browser [default: none but its own]
+    #[arg(
+        long,
+        env = "SAFELIGHT_CORS_ORIGIN",
+        value_name = "ORIGIN",
+        value_delimiter = ','
+    )]
+    pub cors_origin: Vec<Origin>,
 
     /// How log records are written
     #[arg(long, env = "SAFELIGHT_LOG_FORMAT", value_enum, default_value = "auto")]

@@ -1,6 +1,7 @@
 //! The HTTP service: shared state, the two listeners, start and stop.
 
 mod body;
+mod cors;
 mod error;
 mod guard;
 mod images;
@@ -25,7 +26,7 @@ use actix_web::{
     App, HttpServer,
     dev::{Extensions, Server, Service as _},
     http::KeepAlive,
-    middleware::DefaultHeaders,
+    middleware::{Condition, DefaultHeaders},
     rt::{System, net::TcpStream},
     web,
 };
@@ -191,11 +192,13 @@ fn service_server(
 ) -> std::io::Result<Server> {
     let settings = state.settings.clone();
     let read_timeout = settings.read_timeout;
+    let origins = settings.cors_origin.clone();
     let server = HttpServer::new(move || {
         App::new()
             .app_data(state.clone())
             .configure(routes::configure)
             .wrap(default_headers())
+            .wrap(Condition::new(!origins.is_empty(), cors::allow(&origins)))
             .wrap_fn(|mut request, next| {
                 unshare::unshare(&mut request);
                 next.call(request)
