@@ -22,7 +22,7 @@ use common::{Form, Server, http, pictures, spawn};
 use serde_json::json;
 
 /// Every route of the service listener: method, path, and the media type of its answer.
-const ROUTES: [(&str, &str, &str); 8] = [
+const ROUTES: [(&str, &str, &str); 9] = [
     ("POST", "/v1/remove-background", "image/png"),
     ("POST", "/v1/restore", "image/jpeg"),
     ("POST", "/v1/inspect", "application/json"),
@@ -30,6 +30,7 @@ const ROUTES: [(&str, &str, &str); 8] = [
     ("GET", "/openapi.json", "application/json"),
     ("GET", "/healthz", "text/plain; charset=utf-8"),
     ("GET", "/readyz", "text/plain; charset=utf-8"),
+    ("GET", "/docs", "text/html; charset=utf-8"),
     ("GET", "/", "text/html; charset=utf-8"),
 ];
 
