@@ -208,7 +208,7 @@ fn schema(spec: &Spec) -> Schema {
         options::Kind::Text(form, example) => object
             .schema_type(Type::String)
             .description(Some(format!("{} Takes {form}.", spec.doc.trim())))
-            .examples([json!(example)]),
+            .examples((!example.is_empty()).then(|| json!(example))),
     };
     if !spec.default.is_empty() {
         object = object.default(Some(default));
