@@ -5,11 +5,14 @@ use std::sync::Arc;
 use super::Failure;
 use crate::{
     config::{Settings, runtime_dir},
+    digest,
     engine::Engine,
     ephemeral::{Spool, storage},
     harden::process::Hardening,
-    http::Bound,
+    http::{Bound, Build, Parts},
     observe::{Log, Metrics},
+    privacy::Notice,
+    receipt::Signer,
 };
 
 pub(super) fn run(settings: Settings, hardening: Hardening) -> Result<(), Failure> {
@@ -38,6 +41,12 @@ pub(super) fn run(settings: Settings, hardening: Hardening) -> Result<(), Failur
     }
     let bound = Bound::bind(&settings).map_err(Failure::Refused)?;
     let engine = Engine::open(&settings.engine, metrics.clone()).map_err(Failure::Refused)?;
+    let build = build(&engine).map_err(Failure::Refused)?;
+    let signer = settings
+        .receipts
+        .then(|| Signer::new(build.program.clone()));
+    let signer = signer.transpose().map_err(Failure::Refused)?;
+    let notice = Notice::new(&settings, &storage, &metrics);
     let (service, scrape) = bound
         .addresses()
         .map_err(|e| Failure::Refused(e.to_string()))?;
@@ -55,9 +64,33 @@ pub(super) fn run(settings: Settings, hardening: Hardening) -> Result<(), Failur
         ),
     );
     let spool = Spool::new(storage.folder, settings.spool_budget.0, metrics.clone());
+    let parts = Parts {
+        settings,
+        engine,
+        spool,
+        metrics,
+        log,
+        signer,
+        build,
+        notice,
+    };
     bound
-        .run(settings, engine, spool, metrics, log)
+        .run(parts)
         .map_err(|e| Failure::Refused(e.to_string()))
+}
+
+/// What runs here. Beside each other, since both files are large.
+fn build(engine: &Engine) -> Result<Build, String> {
+    std::thread::scope(|scope| {
+        let program = scope.spawn(digest::of_this_program);
+        let runtime = digest::of_file(engine.runtime_file())
+            .map_err(|e| format!("the ONNX Runtime library cannot be read: {e}"))?;
+        let program = program
+            .join()
+            .unwrap_or_else(|_| Err(std::io::ErrorKind::Other.into()));
+        let program = program.map_err(|e| format!("the program's own file cannot be read: {e}"))?;
+        Ok(Build { program, runtime })
+    })
 }
 
 /// A panic is logged by its place in our source; its message could hold anything.

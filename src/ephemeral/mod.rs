@@ -4,6 +4,7 @@
 mod lease;
 mod ledger;
 pub mod storage;
+mod witness;
 
 use std::{
     fs::{File, OpenOptions},
@@ -11,18 +12,21 @@ use std::{
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::Arc,
+    time::SystemTime,
 };
 
 pub use lease::{Lease, MemoryBudget, Reservation};
 pub use ledger::{Ledger, Reason};
+pub use witness::{Ended, Witness};
 
-use crate::{error::Error, observe::Metrics};
+use crate::{digest, error::Error, observe::Metrics};
 
 /// A folder in which nameless files are made.
 #[derive(Debug, Clone)]
 pub struct Spool {
     folder: PathBuf,
     ledger: Arc<Ledger>,
+    witness: Option<Witness>,
 }
 
 impl Spool {
@@ -31,6 +35,15 @@ impl Spool {
         Self {
             folder,
             ledger: Arc::new(Ledger::new(budget, metrics)),
+            witness: None,
+        }
+    }
+
+    /// The same spool, for the inputs of one request, which `witness` is to see.
+    pub fn witnessed(&self, witness: &Witness) -> Self {
+        Self {
+            witness: Some(witness.clone()),
+            ..self.clone()
         }
     }
 
@@ -53,8 +66,8 @@ impl Spool {
     pub fn open(&self, expected: Option<u64>) -> Result<Ephemeral, Error> {
         let reserved = expected.unwrap_or(0);
         self.ledger.reserve(reserved)?;
-        let file = match unnamed_file(&self.folder) {
-            Ok(file) => file,
+        let (file, nameless) = match unnamed_file(&self.folder) {
+            Ok(made) => made,
             Err(e) => {
                 self.ledger.give_back(reserved);
                 return Err(storage_error(&e));
@@ -62,11 +75,17 @@ impl Spool {
         };
         let mut input = Ephemeral {
             file: Some(file),
+            nameless,
             size: 0,
             reserved,
             id: self.ledger.enter(),
             on_drop: Reason::Disconnect,
             ledger: self.ledger.clone(),
+            sha256: None,
+            seen_by: self
+                .witness
+                .clone()
+                .map(|witness| (witness.opened(), witness)),
         };
         if reserved > 0 {
             let allocated = input.allocate(reserved);
@@ -76,13 +95,13 @@ impl Spool {
     }
 }
 
-/// A file that never has a name: the kernel frees it however the process ends.
+/// A file that never has a name, and `true`: the kernel frees it however the process ends.
 ///
 /// `O_EXCL` forbids to link it into a folder later. Where a file system has no `O_TMPFILE`, the
-/// file is made and unlinked at once; `storage::inspect` has found that out at the start, and
+/// file is made and unlinked at once (`false`); `storage::inspect` has found that out at the start, and
 /// `--ephemerality=strict` refuses it.
 #[cfg(target_os = "linux")]
-fn unnamed_file(folder: &Path) -> io::Result<File> {
+fn unnamed_file(folder: &Path) -> io::Result<(File, bool)> {
     use std::os::unix::fs::OpenOptionsExt;
     let flags = libc::O_TMPFILE | libc::O_EXCL;
     let file = OpenOptions::new()
@@ -93,15 +112,15 @@ fn unnamed_file(folder: &Path) -> io::Result<File> {
         .open(folder);
     match file {
         Err(e) if matches!(e.raw_os_error(), Some(libc::EOPNOTSUPP | libc::EISDIR)) => {
-            tempfile::tempfile_in(folder)
+            Ok((tempfile::tempfile_in(folder)?, false))
         }
-        file => file,
+        file => Ok((file?, true)),
     }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn unnamed_file(folder: &Path) -> io::Result<File> {
-    tempfile::tempfile_in(folder)
+fn unnamed_file(folder: &Path) -> io::Result<(File, bool)> {
+    Ok((tempfile::tempfile_in(folder)?, false))
 }
 
 fn storage_error(e: &io::Error) -> Error {
@@ -116,6 +135,7 @@ fn storage_error(e: &io::Error) -> Error {
 #[derive(Debug)]
 pub struct Ephemeral {
     file: Option<File>,
+    nameless: bool,
     size: u64,
     reserved: u64,
     id: u64,
@@ -123,6 +143,9 @@ pub struct Ephemeral {
     /// dropped future means that the client is gone.
     on_drop: Reason,
     ledger: Arc<Ledger>,
+    sha256: Option<String>,
+    /// The witness of its end, and its place in the witness's list.
+    seen_by: Option<(usize, Witness)>,
 }
 
 impl Ephemeral {
@@ -187,6 +210,21 @@ impl Ephemeral {
         Ok(bytes)
     }
 
+    /// Takes the hash of the bytes as they lie in the spool, where a witness wants it; else does
+    /// nothing. It reads the whole file, so it is for threads that may work.
+    pub fn take_digest(&mut self) {
+        let wanted = self
+            .seen_by
+            .as_ref()
+            .is_some_and(|(_, w)| w.wants_digests());
+        if wanted && self.sha256.is_none() {
+            let size = self.size;
+            // What cannot be read has no hash, and the witness says none.
+            let reader = self.reader().ok().map(|file| file.take(size));
+            self.sha256 = reader.and_then(|bytes| digest::of_reader(bytes).ok());
+        }
+    }
+
     /// From now on a drop that nobody explains has this reason.
     pub fn set_reason(&mut self, reason: Reason) {
         self.on_drop = reason;
@@ -229,9 +267,23 @@ impl Ephemeral {
             }
             at += len as u64;
         }
+        let in_memory = self.seen_by.is_some() && storage::on_tmpfs(&file);
         drop(file);
+        let closed_at = SystemTime::now();
         self.ledger.give_back(self.reserved);
-        self.ledger.cross_out(self.id, reason);
+        let held = self.ledger.cross_out(self.id, reason);
+        if let Some((place, witness)) = self.seen_by.take() {
+            let how = Ended {
+                bytes: self.size,
+                sha256: self.sha256.take(),
+                in_memory,
+                nameless: self.nameless,
+                overwritten: at >= self.size,
+                closed_at,
+                held,
+            };
+            witness.ended(place, how);
+        }
     }
 }
 
@@ -284,6 +336,38 @@ mod tests {
         let mut left = vec![1; 100_000];
         second.read_exact_at(&mut left, 0).unwrap();
         assert!(left.iter().all(|b| *b == 0));
+    }
+
+    #[test]
+    fn a_witness_says_what_became_of_each_input() {
+        let (spool, _) = spool(1 << 20);
+        let witness = Witness::new(true);
+        let seen = spool.witnessed(&witness);
+        let mut first = seen.open(Some(3)).unwrap();
+        first.append(b"abc").unwrap();
+        first.take_digest();
+        let mut second = seen.open(None).unwrap();
+        second.append(&[9; 70_000]).unwrap();
+        first.close(Reason::Decoded);
+        assert_eq!(witness.all_ended(), None, "one of them is alive");
+        // Of a file that cannot be written to nothing is overwritten, and that is what is said.
+        let name = std::env::temp_dir().join(format!("safelight-seen-{}", std::process::id()));
+        std::fs::write(&name, b"").unwrap();
+        second.file = Some(File::open(&name).unwrap());
+        std::fs::remove_file(&name).unwrap();
+        drop(second);
+        drop(seen.open(None).unwrap());
+        let ended = witness.all_ended().unwrap();
+        let facts: Vec<_> = ended.iter().map(|e| (e.bytes, e.overwritten)).collect();
+        assert_eq!(facts, [(3, true), (70_000, false)], "an empty one is none");
+        assert_eq!(
+            ended[0].sha256.as_deref(),
+            Some(digest::of(b"abc").as_str())
+        );
+        assert_eq!(ended[1].sha256, None, "nobody took it");
+        if cfg!(target_os = "linux") {
+            assert_eq!(ended[0].store(), "tmpfs/O_TMPFILE");
+        }
     }
 
     #[test]
