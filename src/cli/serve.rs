@@ -8,7 +8,7 @@ use crate::{
     digest,
     engine::Engine,
     ephemeral::{Spool, storage},
-    harden::process::Hardening,
+    harden::{process::Hardening, stack::scrubbed},
     http::{Bound, Build, Parts},
     observe::{Log, Metrics},
     privacy::Notice,
@@ -41,11 +41,8 @@ pub(super) fn run(settings: Settings, hardening: Hardening) -> Result<(), Failur
     }
     let bound = Bound::bind(&settings).map_err(Failure::Refused)?;
     let engine = Engine::open(&settings.engine, metrics.clone()).map_err(Failure::Refused)?;
-    let build = build(&engine).map_err(Failure::Refused)?;
-    let signer = settings
-        .receipts
-        .then(|| Signer::new(build.program.clone()));
-    let signer = signer.transpose().map_err(Failure::Refused)?;
+    let build = build(&engine);
+    let signer = signer(&settings, &build).map_err(Failure::Refused)?;
     let notice = Notice::new(&settings, &storage, &metrics);
     let (service, scrape) = bound
         .addresses()
@@ -79,18 +76,27 @@ pub(super) fn run(settings: Settings, hardening: Hardening) -> Result<(), Failur
         .map_err(|e| Failure::Refused(e.to_string()))
 }
 
-/// What runs here. Beside each other, since both files are large.
-fn build(engine: &Engine) -> Result<Build, String> {
+/// What runs here. Beside each other, since both files are large; a file that may be run, but not
+/// read, has no digest.
+fn build(engine: &Engine) -> Build {
     std::thread::scope(|scope| {
         let program = scope.spawn(digest::of_this_program);
-        let runtime = digest::of_file(engine.runtime_file())
-            .map_err(|e| format!("the ONNX Runtime library cannot be read: {e}"))?;
-        let program = program
-            .join()
-            .unwrap_or_else(|_| Err(std::io::ErrorKind::Other.into()));
-        let program = program.map_err(|e| format!("the program's own file cannot be read: {e}"))?;
-        Ok(Build { program, runtime })
+        let runtime = digest::of_file(engine.runtime_file()).ok();
+        let program = program.join().ok().and_then(Result::ok);
+        Build { program, runtime }
     })
+}
+
+/// The signer of receipts, where they are asked for. What its making leaves on the stack is
+/// overwritten.
+fn signer(settings: &Settings, build: &Build) -> Result<Option<Signer>, String> {
+    if !settings.receipts {
+        return Ok(None);
+    }
+    let program = build.program.clone().ok_or(
+        "--receipts: a receipt names the digest of this program, whose file cannot be read",
+    )?;
+    scrubbed(|| Signer::new(program)).map(Some)
 }
 
 /// A panic is logged by its place in our source; its message could hold anything.

@@ -72,13 +72,13 @@ pub struct AppState {
     pub ready: AtomicBool,
 }
 
-/// What runs here: SHA-256 in hexadecimal.
+/// What runs here: SHA-256 in hexadecimal, where the files can be read.
 #[derive(Debug)]
 pub struct Build {
     /// Of this program.
-    pub program: String,
+    pub program: Option<String>,
     /// Of the ONNX Runtime library.
-    pub runtime: String,
+    pub runtime: Option<String>,
 }
 
 /// What a service is made of, apart from its listeners.

@@ -26,8 +26,8 @@ pub enum Form {
 #[derive(Debug, Clone, Serialize)]
 struct Statement {
     text: String,
-    /// `tests/FILE::FUNCTION` of each test that backs it; none where the sentence says what is not
-    /// promised.
+    /// Each test that backs it, as `TARGET::FUNCTION`: `cargo test --test TARGET FUNCTION` runs it.
+    /// None where the sentence says what is not promised.
     tests: &'static [&'static str],
 }
 
@@ -133,7 +133,8 @@ impl Notice {
         let _ = write!(
             text,
             "\nMade by the running program of its own configuration. After each sentence stands the \
-             test that fails if it is not true.\n"
+             test that fails if it is not true: {code}TARGET::NAME{code} is run by {code}cargo test \
+             --test TARGET NAME{code}.\n"
         );
         for section in &self.sections {
             let _ = write!(text, "\n{heading}{}\n\n", section.title);

@@ -57,15 +57,19 @@ fn received(settings: &Settings) -> Section {
                 settings.engine.limits().format_names(),
                 settings.engine.max_megapixels,
             ),
-            &["tests/api/errors.rs::every_error_code_is_reached_and_built_alike"],
+            &["api::every_error_code_is_reached_and_built_alike"],
         ),
         said(
             "File names, other metadata of a picture and headers that are not needed are read past; \
              none is used, stored or passed on.",
             &[
-                "tests/ephemeral_leaks.rs::what_a_client_says_is_repeated_nowhere",
-                "tests/ephemeral_leaks.rs::an_answer_holds_pixels_and_nothing_else",
+                "ephemeral_leaks::what_a_client_says_is_repeated_nowhere",
+                "ephemeral_leaks::an_answer_holds_pixels_and_nothing_else",
             ],
+        ),
+        said(
+            "No name, key or account is asked for, and what is done does not depend on who asks.",
+            &["statements::who_asks_makes_no_difference"],
         ),
     ];
     section("received", "What is received", statements)
@@ -76,36 +80,34 @@ fn kept() -> Section {
         said(
             "Nothing is kept. There is no data base, no cache and no route that gives a picture or a \
              result a second time.",
-            &["tests/ephemeral_leaks.rs::there_is_no_door_into_the_running_service"],
+            &["ephemeral_leaks::there_is_no_door_into_the_running_service"],
         ),
         said(
             "An upload lies in a file that never has a name, so that no other program can open it.",
-            &["tests/ephemeral.rs::inputs_never_have_a_name"],
+            &["ephemeral::inputs_never_have_a_name"],
         ),
         said(
             "It is overwritten and closed once its pixels are decoded, before the first byte of the \
              answer is sent.",
-            &[
-                "tests/ephemeral.rs::the_input_is_overwritten_and_closed_before_the_first_byte_of_the_answer",
-            ],
+            &["ephemeral::the_input_is_overwritten_and_closed_before_the_first_byte_of_the_answer"],
         ),
         said(
             "Memory that held a picture is overwritten when it is freed; shortly after the answer no \
              part of it is in the memory of the process.",
             &[
-                "tests/ephemeral_memory.rs::nothing_of_a_picture_stays_after_its_answer",
-                "tests/ephemeral_memory.rs::nothing_stays_after_sixteen_at_once",
-                "tests/ephemeral_memory.rs::without_wiping_the_same_scan_finds_what_it_looks_for",
+                "ephemeral_memory::nothing_of_a_picture_stays_after_its_answer",
+                "ephemeral_memory::nothing_stays_after_sixteen_at_once",
+                "ephemeral_memory::without_wiping_the_same_scan_finds_what_it_looks_for",
             ],
         ),
         said(
             "However the process ends, the system frees what it held, and nothing is found after it.",
-            &["tests/ephemeral_kill.rs::a_killed_server_leaves_nothing_in_the_spool"],
+            &["ephemeral_kill::a_killed_server_leaves_nothing_in_the_spool"],
         ),
         said(
             "A result is made of pixels only: no place, time, name or thumbnail of the input reaches \
              it.",
-            &["tests/ephemeral_leaks.rs::an_answer_holds_pixels_and_nothing_else"],
+            &["ephemeral_leaks::an_answer_holds_pixels_and_nothing_else"],
         ),
     ];
     section("kept", "What is kept", statements)
@@ -121,14 +123,14 @@ fn duration(settings: &Settings) -> Section {
                 format_duration(settings.longest_upload(settings.max_body())),
                 format_duration(settings.queue_wait),
             ),
-            &["tests/ephemeral.rs::a_slow_upload_is_ended_at_its_deadline"],
+            &["ephemeral::a_slow_upload_is_ended_at_its_deadline"],
         ),
         said(
             format!(
                 "An upload that pauses for {} is ended.",
                 format_duration(settings.upload_idle)
             ),
-            &["tests/ephemeral.rs::a_slow_upload_is_ended_at_its_deadline"],
+            &["ephemeral::a_slow_upload_is_ended_at_its_deadline"],
         ),
         said(
             format!(
@@ -136,7 +138,7 @@ fn duration(settings: &Settings) -> Section {
                 format_duration(settings.timeout),
                 format_duration(settings.long_timeout),
             ),
-            &["tests/api/errors.rs::every_error_code_is_reached_and_built_alike"],
+            &["api::every_error_code_is_reached_and_built_alike"],
         ),
         said(
             format!(
@@ -144,14 +146,14 @@ fn duration(settings: &Settings) -> Section {
                  is cut off.",
                 format_duration(settings.read_timeout),
             ),
-            &["tests/ephemeral_kill.rs::a_client_that_does_not_read_holds_no_input_and_is_dropped"],
+            &["ephemeral_kill::a_client_that_does_not_read_holds_no_input_and_is_dropped"],
         ),
         said(
             "Where the client goes away, its upload is deleted at once, and its pixels at the next \
              step of the work.",
             &[
-                "tests/ephemeral_kill.rs::an_input_goes_with_a_client_that_goes_while_it_sends",
-                "tests/ephemeral_kill.rs::an_input_goes_with_a_client_that_goes_while_it_waits",
+                "ephemeral_kill::an_input_goes_with_a_client_that_goes_while_it_sends",
+                "ephemeral_kill::an_input_goes_with_a_client_that_goes_while_it_waits",
             ],
         ),
         said(
@@ -159,7 +161,7 @@ fn duration(settings: &Settings) -> Section {
                 "When the service stops, work in progress has {} to end.",
                 format_duration(settings.shutdown_grace),
             ),
-            &["tests/ephemeral_kill.rs::sigterm_ends_the_work_in_progress_and_nothing_else"],
+            &["ephemeral_kill::sigterm_ends_the_work_in_progress_and_nothing_else"],
         ),
     ];
     section("duration", "For how long at most", statements)
@@ -171,16 +173,16 @@ fn logged() -> Section {
             "One line for each request, to standard error, of these fields and no others; how long \
              the operator keeps the lines is not for this program to say.",
             &[
-                "tests/ephemeral_leaks.rs::what_a_client_says_is_repeated_nowhere",
-                "tests/statements/schema.rs::a_log_line_has_these_fields_and_no_others",
+                "ephemeral_leaks::what_a_client_says_is_repeated_nowhere",
+                "statements::a_log_line_has_these_fields_and_no_others",
             ],
         ),
         said(
             "No file name, no value or header that was sent, no address, no key, no hash and no part \
              of a picture is ever logged.",
             &[
-                "tests/ephemeral_leaks.rs::what_a_client_says_is_repeated_nowhere",
-                "tests/statements/schema.rs::a_log_line_has_these_fields_and_no_others",
+                "ephemeral_leaks::what_a_client_says_is_repeated_nowhere",
+                "statements::a_log_line_has_these_fields_and_no_others",
             ],
         ),
     ];
@@ -200,8 +202,8 @@ fn measured(metrics: &Metrics) -> Section {
         "These sums over all requests, on an address of their own; their labels are words of the \
          program, never a client's.",
         &[
-            "tests/statements/schema.rs::metrics_have_these_labels_and_no_others",
-            "tests/api.rs::health_is_text_and_metrics_are_on_their_own_listener_only",
+            "statements::metrics_have_these_labels_and_no_others",
+            "api::health_is_text_and_metrics_are_on_their_own_listener_only",
         ],
     )];
     let item = |definition: &crate::observe::Definition| Item {
@@ -220,16 +222,16 @@ fn others() -> Section {
         "Nobody. The service opens no outgoing connection, asks for no name and sends no report; \
          models and the page are part of the program.",
         &[
-            "tests/ephemeral.rs::the_input_is_overwritten_and_closed_before_the_first_byte_of_the_answer",
-            "tests/page.rs::everything_that_the_page_names_is_served_from_here_with_its_type",
+            "ephemeral::the_input_is_overwritten_and_closed_before_the_first_byte_of_the_answer",
+            "page::everything_that_the_page_names_is_served_from_here_with_its_type",
         ],
     )];
     section("others", "Who else receives data", statements)
 }
 
 const FOUND: &[&str] = &[
-    "tests/statements/privacy.rs::the_notice_says_what_was_found_about_the_storage",
-    "tests/cli.rs::doctor_ends_with_1_if_and_only_if_something_fails",
+    "statements::the_notice_says_what_was_found_about_the_storage",
+    "cli::doctor_ends_with_1_if_and_only_if_something_fails",
 ];
 
 fn stored(settings: &Settings, storage: &Storage) -> Section {
@@ -267,9 +269,7 @@ fn stored(settings: &Settings, storage: &Storage) -> Section {
         said(swap, FOUND),
         said(
             mode,
-            &[
-                "tests/cli/serving.rs::strict_refuses_a_spool_on_a_disk_and_names_the_flags_for_a_container",
-            ],
+            &["cli::strict_refuses_a_spool_on_a_disk_and_names_the_flags_for_a_container"],
         ),
         said(
             "This is what was found when the service started, or this text was made.",
@@ -283,7 +283,7 @@ fn receipts(settings: &Settings) -> Section {
     let statements = match settings.receipts {
         false => vec![said(
             "No receipts are given (--receipts switches them on).",
-            &["tests/statements/receipts.rs::without_the_setting_there_is_no_receipt"],
+            &["statements::without_the_setting_there_is_no_receipt"],
         )],
         true => vec![
             said(
@@ -292,31 +292,31 @@ fn receipts(settings: &Settings) -> Section {
                  how long they were held. It speaks of the input, which is gone before the header is \
                  sent, and of every input of the request.",
                 &[
-                    "tests/statements/receipts.rs::a_receipt_speaks_of_the_input_that_was_sent",
-                    "tests/statements/receipts.rs::a_receipt_covers_every_input_of_the_request",
-                    "tests/statements/receipts.rs::a_refused_picture_gets_a_receipt_too",
+                    "statements::a_receipt_speaks_of_the_input_that_was_sent",
+                    "statements::a_receipt_covers_every_input_of_the_request",
+                    "statements::a_refused_picture_gets_a_receipt_too",
                 ],
             ),
             said(
                 "It shows that whoever holds the key of this process said so. It does not show that \
                  no copy exists, nor that the key is held by the published program.",
-                &["tests/statements/verify.rs::every_change_is_found"],
+                &["statements::every_change_is_found"],
             ),
             said(
                 "The only word of a client that comes back is the nonce that it may send for its \
                  receipt. A hash of the picture is made only where the client asks for it, and is in \
                  the receipt alone.",
                 &[
-                    "tests/statements/receipts.rs::a_nonce_comes_back_and_nothing_else_does",
-                    "tests/statements/receipts.rs::hashes_are_made_only_where_they_are_asked_for",
+                    "statements::a_nonce_comes_back_and_nothing_else_does",
+                    "statements::hashes_are_made_only_where_they_are_asked_for",
                 ],
             ),
             said(
                 "Nothing is stored of a receipt; the key is made when the service starts and ends \
                  with it.",
                 &[
-                    "tests/statements/receipts.rs::the_key_is_new_with_each_start",
-                    "tests/statements/receipts.rs::a_nonce_comes_back_and_nothing_else_does",
+                    "statements::the_key_is_new_with_each_start",
+                    "statements::a_nonce_comes_back_and_nothing_else_does",
                 ],
             ),
         ],

@@ -125,7 +125,8 @@ fn milliseconds(time: Duration) -> f64 {
 
 /// Makes receipts. It owns the key, which is overwritten when it is dropped.
 pub struct Signer {
-    key: SigningKey,
+    /// In a place of its own, so that the key is not copied when its owner is moved.
+    key: Box<SigningKey>,
     jwk: Jwk,
     build: String,
 }
@@ -143,7 +144,7 @@ impl Signer {
     }
 
     fn from_seed(seed: &[u8; 32], build: String) -> Self {
-        let key = SigningKey::from_bytes(seed);
+        let key = Box::new(SigningKey::from_bytes(seed));
         let jwk = Jwk::new(&key.verifying_key());
         Self { key, jwk, build }
     }
