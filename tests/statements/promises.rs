@@ -34,7 +34,8 @@ fn every_promise_names_tests_that_exist() {
             "id, promise, tests, control, remarks: {row}"
         );
         assert!(!named(cells[2]).is_empty(), "E{number} names no test");
-        assert!(cells.iter().all(|cell| !cell.is_empty()), "{row}");
+        // Only a remark may be missing.
+        assert!(cells[..4].iter().all(|cell| !cell.is_empty()), "{row}");
     }
     let all = named(&page);
     assert!(all.len() > 30, "{all:?}");
