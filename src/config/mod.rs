@@ -198,7 +198,7 @@ pub struct Settings {
     /// Sign a receipt for every picture: the header Deletion-Receipt of its answer
     #[arg(long, env = "SAFELIGHT_RECEIPTS", default_value_t = false, num_args = 0..=1,
           default_missing_value = "true", require_equals = true, value_name = "BOOL",
-          action = clap::ArgAction::Set)]
+          action = clap::ArgAction::Set, value_parser = clap::builder::BoolishValueParser::new())]
     pub receipts: bool,
 
     /// How log records are written

@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::Write,
+    path::Path,
     process::Command,
     thread,
     time::{Duration, Instant, SystemTime},
@@ -13,7 +14,7 @@ use serde_json::json;
 
 use super::{CUT, on_disk, part, post, said, sha256};
 use crate::common::{
-    Form, Launch, Server, folder,
+    Form, Launch, PROGRAM, Server, folder,
     http::{self, CANARY},
     pictures, skip, spawn, tool,
 };
@@ -354,6 +355,18 @@ fn without_the_setting_there_is_no_receipt() {
     let statement = server.get("/v1/transparency").json();
     assert_eq!(statement["receipt_key"], json!(null));
     assert_eq!(statement["modes"]["receipts"], false);
+}
+
+#[test]
+fn a_variable_switches_receipts_on_and_a_flag_off_again() {
+    let modes = |flags: &[&str], value| {
+        let variables = [("SAFELIGHT_RECEIPTS", value)];
+        let server = Server::start_with(Path::new(PROGRAM), flags, &variables);
+        server.get("/v1/transparency").json()["modes"]["receipts"].clone()
+    };
+    assert_eq!(modes(&["--workers=1"], "1"), true);
+    assert_eq!(modes(&["--workers=1"], "false"), false);
+    assert_eq!(modes(&["--workers=1", "--receipts=false"], "true"), false);
 }
 
 #[test]
