@@ -36,6 +36,7 @@ const LAYERS: &[(&str, &str)] = &[
 
 /// A name, and the only paths under `src/` whose code may use it.
 const DOORS: &[(&str, &str)] = &[
+    ("actix_cors::", "http/cors.rs"),
     ("actix_web::", "http/"),
     ("actix_multipart::", "http/upload.rs"),
     ("async ", "http/"),

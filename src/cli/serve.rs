@@ -18,6 +18,7 @@ use crate::{
 pub(super) fn run(settings: Settings, hardening: Hardening) -> Result<(), Failure> {
     let log = Log::new(settings.log_format);
     report_panics(log);
+    allow_many_connections();
     let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
     let storage =
         storage::inspect(settings.spool.as_deref(), runtime_dir()).map_err(Failure::Refused)?;
@@ -97,6 +98,16 @@ fn signer(settings: &Settings, build: &Build) -> Result<Option<Signer>, String> 
         "--receipts: a receipt names the digest of this program, whose file cannot be read",
     )?;
     scrubbed(|| Signer::new(program)).map(Some)
+}
+
+/// Raises the number of open descriptors to what this process may have. Many systems give 1,024
+/// until asked, for the sake of programs that use select(2); a connection takes two.
+fn allow_many_connections() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    let current = maximum;
+    // Refused, it leaves what was: fewer connections, each as good.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current, maximum });
 }
 
 /// A panic is logged by its place in our source; its message could hold anything.

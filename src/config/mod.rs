@@ -19,7 +19,9 @@ use clap::{Args, CommandFactory, Parser};
 
 pub use file::{file_arguments, named_file};
 use units::megapixels;
-pub use units::{Bytes, Ephemerality, Format, LogFormat, ModelChoice, PictureLimits, duration};
+pub use units::{
+    Bytes, Ephemerality, Format, LogFormat, ModelChoice, Origin, PictureLimits, duration,
+};
 
 /// Settings that the server and the command line share.
 #[derive(Debug, Clone, Args)]
@@ -200,6 +202,15 @@ pub struct Settings {
           default_missing_value = "true", require_equals = true, value_name = "BOOL",
           action = clap::ArgAction::Set, value_parser = clap::builder::BoolishValueParser::new())]
     pub receipts: bool,
+
+    /// Origins whose pages may call this service from a browser [default: none but its own]
+    #[arg(
+        long,
+        env = "SAFELIGHT_CORS_ORIGIN",
+        value_name = "ORIGIN",
+        value_delimiter = ','
+    )]
+    pub cors_origin: Vec<Origin>,
 
     /// How log records are written
     #[arg(long, env = "SAFELIGHT_LOG_FORMAT", value_enum, default_value = "auto")]

@@ -89,6 +89,7 @@ pub const ROUTES: &[Route] = &[
         TEXT,
         "Whether every model has run and work is taken.",
     ),
+    get("/docs", "text/html", "This document, to be read."),
     get("/", "text/html", "The demo page."),
 ];
 
@@ -115,7 +116,8 @@ pub fn configure(config: &mut ServiceConfig) {
                 .default_service(wrong),
         );
     }
-    for path in service::page_paths().filter(|path| *path != "/") {
+    let listed = |path: &&str| ROUTES.iter().any(|route| route.path == *path);
+    for path in service::page_paths().filter(|path| !listed(path)) {
         let wrong = web::to(|| async { service::wrong_method("GET") });
         config.service(
             web::resource(path)

@@ -15,6 +15,7 @@ use crate::common::{folder, http, pictures, spawn};
 /// address of one.
 const SETTINGS: &[&str] = &[
     "--config",
+    "--cors-origin",
     "--ephemerality",
     "--formats",
     "--head-timeout",

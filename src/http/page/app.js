@@ -18,7 +18,6 @@ async function start() {
   page.limit = catalogue.maxUpload();
   $("max-size").textContent = bytes(page.limit);
   $("openapi-link").hidden = !catalogue.published;
-  $("docs-link").hidden = !catalogue.has("/docs");
   makeTabs(catalogue.operations());
   listen();
   render();
