@@ -22,11 +22,13 @@ use common::{Form, Server, http, pictures, spawn};
 use serde_json::json;
 
 /// Every route of the service listener: method, path, and the media type of its answer.
-const ROUTES: [(&str, &str, &str); 9] = [
+const ROUTES: [(&str, &str, &str); 11] = [
     ("POST", "/v1/remove-background", "image/png"),
     ("POST", "/v1/restore", "image/jpeg"),
     ("POST", "/v1/inspect", "application/json"),
     ("GET", "/v1/models", "application/json"),
+    ("GET", "/v1/privacy", "application/json"),
+    ("GET", "/v1/transparency", "application/json"),
     ("GET", "/openapi.json", "application/json"),
     ("GET", "/healthz", "text/plain; charset=utf-8"),
     ("GET", "/readyz", "text/plain; charset=utf-8"),

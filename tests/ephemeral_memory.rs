@@ -74,6 +74,33 @@ fn nothing_stays_after_sixteen_at_once() {
     assert_clean(&server, "sixteen at once", &mut pieces);
 }
 
+/// E9: uploads that are read once more, for the hash in a receipt.
+#[test]
+fn nothing_stays_of_what_was_hashed_for_a_receipt() {
+    let _alone = alone();
+    let server = spawn(&["--receipts"]);
+    let mut pieces = Pieces::default();
+    for (seed, path, status) in [
+        (40, format!("{BACKGROUND}?background=white"), 200),
+        (41, "/v1/inspect".to_owned(), 200),
+        (42, BACKGROUND.to_owned(), 422),
+    ] {
+        let mut file = uncompressed(&pictures::noise(300, 300, seed));
+        if status == 422 {
+            file.truncate(file.len() / 2);
+        }
+        let headers = [
+            ("Content-Type", "image/png"),
+            ("Deletion-Receipt-Digest", "sha-256"),
+        ];
+        let answer = http::request(server.address, "POST", &path, &headers, &file).unwrap();
+        assert_eq!(answer.status, status, "{path}");
+        assert!(answer.header("deletion-receipt").is_some(), "{path}");
+        pieces.file(Kind::Upload, &file);
+    }
+    assert_clean(&server, "hashed for a receipt", &mut pieces);
+}
+
 /// E9: uploads, jobs and downloads whose client goes.
 #[test]
 fn nothing_stays_of_what_its_client_has_abandoned() {

@@ -66,6 +66,16 @@ pub enum Ephemerality {
     Warn,
 }
 
+impl Ephemerality {
+    /// The name by which the setting takes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Strict => "strict",
+            Self::Warn => "warn",
+        }
+    }
+}
+
 /// How log records are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -113,7 +123,10 @@ impl std::fmt::Display for Bytes {
 }
 
 /// A length of time: `5s`, `500ms`, `2m` or plain seconds (`1.5`).
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+///
+/// # Errors
+/// A sentence that says what is expected.
+pub fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || "expected a time such as 30s, 500ms, 2m or 1.5".to_owned();
     let (number, unit) = match text {
         _ if text.ends_with("ms") => (&text[..text.len() - 2], 1e-3),

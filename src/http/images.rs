@@ -12,10 +12,11 @@ use super::{
     AppState,
     body::Guarded,
     error::{problem, status},
+    receipt::Wanted,
     upload::{self, Upload},
 };
 use crate::{
-    ephemeral::{Lease, Reason},
+    ephemeral::{Lease, Reason, Spool},
     error::Error,
     harden::stack::scrubbed,
     job::{self, Accept, Answer, Answered, Input, Job, Site},
@@ -34,10 +35,19 @@ pub async fn operate(
     state: Data<AppState>,
 ) -> HttpResponse {
     let mut request = state.begin(kind.name());
-    match process(kind, &http, payload, &state, &mut request).await {
+    let wanted = match Wanted::read(&http, state.signer.as_ref()) {
+        Ok(wanted) => wanted,
+        Err(error) => return failed(&error, request),
+    };
+    let spool = state.spool_for(wanted.as_ref());
+    let mut response = match process(kind, &http, payload, &state, &spool, &mut request).await {
         Ok((answer, lease)) => picture(answer, lease, request),
         Err(error) => failed(&error, request),
+    };
+    if let Some(wanted) = wanted {
+        wanted.put_into(&mut response);
     }
+    response
 }
 
 async fn process(
@@ -45,12 +55,13 @@ async fn process(
     http: &HttpRequest,
     payload: Payload,
     state: &Data<AppState>,
+    spool: &Spool,
     request: &mut Request,
 ) -> Result<(Answer, Lease), Error> {
     // A wrong query is refused before the body is read.
     let query = query_pairs(http)?;
     Plan::single(kind, pairs(&query))?.check(&state.engine)?;
-    let mut upload = receive(http, payload, kind, state, request).await?;
+    let mut upload = receive(http, payload, kind, state, spool, request).await?;
     let all = query
         .iter()
         .chain(&upload.options)
@@ -82,12 +93,12 @@ async fn receive(
     payload: Payload,
     kind: Kind,
     state: &AppState,
+    spool: &Spool,
     request: &mut Request,
 ) -> Result<Upload, Error> {
     let permit = state.gate.admit(http)?;
     let start = std::time::Instant::now();
-    let received =
-        upload::receive(http, payload, kind.files(), &state.settings, &state.spool).await;
+    let received = upload::receive(http, payload, kind.files(), &state.settings, spool).await;
     drop(permit);
     request.stages.add("upload", start.elapsed());
     let upload = received?;
@@ -166,7 +177,12 @@ fn failed(error: &Error, mut request: Request) -> HttpResponse {
 /// `POST /v1/inspect`: what the header of a picture says.
 pub async fn inspect(http: HttpRequest, payload: Payload, state: Data<AppState>) -> HttpResponse {
     let mut request = state.begin("inspect");
-    match inspected(&http, payload, &state, &mut request).await {
+    let wanted = match Wanted::read(&http, state.signer.as_ref()) {
+        Ok(wanted) => wanted,
+        Err(error) => return failed(&error, request),
+    };
+    let spool = state.spool_for(wanted.as_ref());
+    let mut response = match inspected(&http, payload, &state, &spool, &mut request).await {
         Ok(facts) => {
             let mut response = HttpResponse::Ok();
             response.insert_header(("X-Request-Id", request.id.as_str()));
@@ -175,20 +191,25 @@ pub async fn inspect(http: HttpRequest, payload: Payload, state: Data<AppState>)
             response.json(facts)
         }
         Err(error) => failed(&error, request),
+    };
+    if let Some(wanted) = wanted {
+        wanted.put_into(&mut response);
     }
+    response
 }
 
 async fn inspected(
     http: &HttpRequest,
     payload: Payload,
     state: &Data<AppState>,
+    spool: &Spool,
     request: &mut Request,
 ) -> Result<serde_json::Value, Error> {
     if !query_pairs(http)?.is_empty() {
         return Err(no_options());
     }
     let permit = state.gate.admit(http)?;
-    let received = upload::receive(http, payload, &[], &state.settings, &state.spool).await;
+    let received = upload::receive(http, payload, &[], &state.settings, spool).await;
     drop(permit);
     let mut upload = received?;
     request.bytes_in = upload.size();
@@ -232,5 +253,10 @@ impl AppState {
     pub fn begin(&self, operation: &'static str) -> Request {
         let id = Uuid::new_v4().to_string();
         Request::begin(id, operation, self.metrics.clone(), self.log)
+    }
+
+    /// The spool for a request's inputs; they are witnessed where a receipt will speak of them.
+    fn spool_for(&self, wanted: Option<&Wanted<'_>>) -> Spool {
+        wanted.map_or_else(|| self.spool.clone(), |wanted| wanted.spool(&self.spool))
     }
 }

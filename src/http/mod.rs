@@ -7,8 +7,10 @@ mod guard;
 mod images;
 mod linger;
 mod openapi;
+mod receipt;
 mod routes;
 mod service;
+mod statements;
 mod unshare;
 mod upload;
 
@@ -38,6 +40,8 @@ use crate::{
     ephemeral::{MemoryBudget, Spool},
     job::{Shared, Workers},
     observe::{Log, Metrics},
+    privacy::Notice,
+    receipt::Signer,
 };
 use guard::Gate;
 use linger::Lingering;
@@ -62,8 +66,43 @@ pub struct AppState {
     pub log: Log,
     /// The door.
     pub gate: Gate,
+    /// What signs receipts, where they are given.
+    pub signer: Option<Signer>,
+    /// What runs here.
+    pub build: Build,
+    /// The privacy notice.
+    pub notice: Notice,
     /// Whether every model ran once.
     pub ready: AtomicBool,
+}
+
+/// What runs here: SHA-256 in hexadecimal, where the files can be read.
+#[derive(Debug)]
+pub struct Build {
+    /// Of this program.
+    pub program: Option<String>,
+    /// Of the ONNX Runtime library.
+    pub runtime: Option<String>,
+}
+
+/// What a service is made of, apart from its listeners.
+pub struct Parts {
+    /// The settings.
+    pub settings: Settings,
+    /// The models.
+    pub engine: Engine,
+    /// Where uploads are held.
+    pub spool: Spool,
+    /// The metrics.
+    pub metrics: Arc<Metrics>,
+    /// The log.
+    pub log: Log,
+    /// What signs receipts, where they are given.
+    pub signer: Option<Signer>,
+    /// What runs here.
+    pub build: Build,
+    /// The privacy notice.
+    pub notice: Notice,
 }
 
 /// Two bound listeners, not yet served.
@@ -97,14 +136,17 @@ impl Bound {
     ///
     /// # Errors
     /// Where the system refuses threads or sockets.
-    pub fn run(
-        self,
-        settings: Settings,
-        engine: Engine,
-        spool: Spool,
-        metrics: Arc<Metrics>,
-        log: Log,
-    ) -> std::io::Result<()> {
+    pub fn run(self, parts: Parts) -> std::io::Result<()> {
+        let Parts {
+            settings,
+            engine,
+            spool,
+            metrics,
+            log,
+            signer,
+            build,
+            notice,
+        } = parts;
         let engine = Arc::new(engine);
         let budget = MemoryBudget::new(settings.engine.memory_budget_bytes(), metrics.clone());
         let workers = Workers::start(
@@ -116,7 +158,7 @@ impl Bound {
             },
             metrics.clone(),
         )?;
-        let max_body = settings.max_upload.0.saturating_mul(2);
+        let max_body = settings.max_body();
         let state = web::Data::new(AppState {
             gate: Gate::new(usize::from(settings.upload_permits), max_body),
             ready: AtomicBool::new(false),
@@ -127,6 +169,9 @@ impl Bound {
             workers,
             metrics,
             log,
+            signer,
+            build,
+            notice,
         });
         warm_up(&state)?;
         System::new().block_on(serve(self, state))

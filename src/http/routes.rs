@@ -2,7 +2,7 @@
 
 use actix_web::web::{self, ServiceConfig};
 
-use super::{images, service};
+use super::{images, service, statements};
 use crate::ops::Kind;
 
 /// What a route takes.
@@ -72,6 +72,16 @@ pub const ROUTES: &[Route] = &[
         "Says what the header of a picture says; decodes nothing.",
     ),
     get("/v1/models", JSON, "Lists the models with their licences."),
+    get(
+        "/v1/privacy",
+        JSON,
+        "What is received, kept, logged and measured here; also as Markdown or plain text.",
+    ),
+    get(
+        "/v1/transparency",
+        JSON,
+        "What runs here, in which modes, and the key of its receipts.",
+    ),
     get("/openapi.json", JSON, "This document."),
     get("/healthz", TEXT, "Whether the process answers."),
     get(
@@ -92,6 +102,8 @@ pub fn configure(config: &mut ServiceConfig) {
                 .to(move |request, payload, state| images::operate(kind, request, payload, state)),
             (_, Takes::Picture) => web::post().to(images::inspect),
             ("/v1/models", _) => web::get().to(service::models),
+            ("/v1/privacy", _) => web::get().to(statements::privacy),
+            ("/v1/transparency", _) => web::get().to(statements::transparency),
             ("/openapi.json", _) => web::get().to(service::openapi),
             ("/healthz", _) => web::get().to(service::live),
             ("/readyz", _) => web::get().to(service::ready),
