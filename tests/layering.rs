@@ -13,9 +13,9 @@ const LAYERS: &[(&str, &str)] = &[
     ("harden", ""),
     ("observe", "config"),
     ("frame", ""),
-    ("ephemeral", "config observe"),
+    ("ephemeral", "config harden observe"),
     ("codec", "config frame"),
-    ("engine", "cancel config frame observe"),
+    ("engine", "cancel config frame harden observe"),
     ("ops", "cancel engine frame observe"),
     (
         "job",
