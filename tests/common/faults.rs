@@ -7,7 +7,10 @@ use std::{
     net::{Shutdown, SocketAddr, TcpStream},
     path::{Path, PathBuf},
     process::Command,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -128,6 +131,15 @@ pub fn status_kib(pid: u32, name: &str) -> u64 {
     let line = text.lines().find_map(|line| line.strip_prefix(name));
     let words = line.and_then(|rest| rest.trim_start_matches(':').split_whitespace().next());
     words.and_then(|kib| kib.parse().ok()).expect("a number")
+}
+
+/// Sets a flag when it is dropped: threads that run until then end after a failed assertion too.
+pub struct Ends<'a>(pub &'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// The program with failpoints, where `make test` has built it.

@@ -11,7 +11,7 @@ use crate::{
     BACKGROUND, LONG,
     common::{
         self, Form,
-        faults::{alone, deleted, value},
+        faults::{Ends, alone, deleted, value},
         http, spawn,
     },
     noise,
@@ -32,12 +32,14 @@ fn a_slow_upload_is_ended_at_its_deadline() {
     let picture = noise(300, 3);
     let (mime, form) = Form::of(&picture).finish();
     let mut slow = 0.0;
-    let ended = |started: Instant, least: u64, answer: common::Answer| {
+    let ended = |started: Instant, least: u64, setting: &str, answer: common::Answer| {
         let took = started.elapsed();
         assert_eq!(
             (answer.status, answer.code().as_str()),
             (408, "upload_too_slow")
         );
+        let detail = answer.json()["detail"].to_string();
+        assert!(detail.contains(setting), "{detail}");
         assert!(took >= Duration::from_millis(least), "{took:?}");
         // Ten times the deadline.
         assert!(took < Duration::from_secs(12), "{took:?}");
@@ -46,12 +48,14 @@ fn a_slow_upload_is_ended_at_its_deadline() {
         let started = Instant::now();
         let half = &body[..body.len() / 2];
         let mut stalled = http::begin(server.address, BACKGROUND, mime, body.len(), half);
-        ended(started, 400, http::read(&mut stalled).expect("an answer"));
+        let answer = http::read(&mut stalled).expect("an answer");
+        ended(started, 400, "--upload-idle", answer);
         let started = Instant::now();
         let mut drip = http::begin(server.address, BACKGROUND, mime, body.len(), &body[..2000]);
         let mut reader = drip.try_clone().unwrap();
         let over = AtomicBool::new(false);
         thread::scope(|scope| {
+            let _ends = Ends(&over);
             scope.spawn(|| {
                 for byte in &body[2000..] {
                     if over.load(Ordering::Relaxed) || drip.write_all(&[*byte]).is_err() {
@@ -61,8 +65,7 @@ fn a_slow_upload_is_ended_at_its_deadline() {
                 }
             });
             let answer = http::read(&mut reader).expect("an answer");
-            over.store(true, Ordering::Relaxed);
-            ended(started, 1200, answer);
+            ended(started, 1200, "--upload-total", answer);
         });
         slow += 2.0;
         server.wait_until(LONG, "the inputs are gone", |m| {

@@ -18,7 +18,7 @@ use crate::{
     BACKGROUND, LONG,
     common::{
         self, Server,
-        faults::{alone, value},
+        faults::{Ends, alone, value},
         http, skip, spawn,
     },
     noise,
@@ -48,6 +48,7 @@ fn inputs_never_have_a_name() {
     let picture = noise(300, 1);
     let (over, most) = (AtomicBool::new(false), AtomicU32::new(0));
     thread::scope(|scope| {
+        let _ends = Ends(&over);
         scope.spawn(|| {
             while !over.load(Ordering::Relaxed) {
                 let names = fs::read_dir(&server.spool).unwrap().count();
@@ -69,7 +70,6 @@ fn inputs_never_have_a_name() {
         for upload in uploads {
             assert_eq!(upload.join().unwrap(), 200);
         }
-        over.store(true, Ordering::Relaxed);
     });
     assert!(most.into_inner() >= 8, "the uploads ran at the same time");
     let mut buffer = [MaybeUninit::uninit(); 4096];

@@ -18,7 +18,7 @@ use crate::{
     BACKGROUND, LONG, RESTORE, SOON,
     common::{
         Launch,
-        faults::{Tmpfs, alone, narrow, value},
+        faults::{Ends, Tmpfs, alone, narrow, value},
         http, skip,
     },
     noise,
@@ -103,6 +103,7 @@ fn kill(spool: &Tmpfs, baseline: u64, moment: Duration, pictures: &[Vec<u8>; 3])
     let over = AtomicBool::new(false);
     let mut seen = Seen::default();
     thread::scope(|scope| {
+        let _ends = Ends(&over);
         for lane in 0..7 {
             let (address, over) = (server.address, &over);
             scope.spawn(move || load(address, lane, over, pictures));
@@ -112,7 +113,6 @@ fn kill(spool: &Tmpfs, baseline: u64, moment: Duration, pictures: &[Vec<u8>; 3])
         let used = spool.used().saturating_sub(baseline);
         server.signal(Signal::KILL);
         let _ = server.wait(LONG);
-        over.store(true, Ordering::Relaxed);
         let queued = value(&metrics, "queue_depth");
         seen = Seen {
             kills: 1,
