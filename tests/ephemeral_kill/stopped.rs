@@ -31,7 +31,14 @@ fn ended(log: &[String], part: &str) -> usize {
 #[test]
 fn sigterm_ends_the_work_in_progress_and_takes_no_new() {
     let _alone = alone();
-    let mut server = spawn(&["--workers", "1", "--shutdown-grace", "120s"]);
+    // Deadlines that no busy machine meets: here the signal alone shall end anything.
+    let mut server = spawn(&[
+        "--workers=1",
+        "--shutdown-grace=120s",
+        "--queue-wait=120s",
+        "--upload-idle=60s",
+        "--upload-total=120s",
+    ]);
     let (large, small) = (noise(1000, 7), noise(300, 8));
     let address = server.address;
     let post = |body: Vec<u8>, path: &'static str| {
