@@ -10,11 +10,11 @@ mod common;
 mod bombs;
 #[path = "hostile/corpus.rs"]
 mod corpus;
-
-use std::{io::Write, thread};
+#[path = "hostile/protocol.rs"]
+mod protocol;
 
 use common::{
-    Answer, Server, http,
+    Answer, Server,
     pictures::{self, JpegColor, crafted},
     spawn,
 };
@@ -201,81 +201,4 @@ fn files_that_are_two_things_at_once_give_only_pixels() {
         assert_eq!(sent(&server, DECODE, name, &bytes), 415, "{name}");
     }
     assert_unharmed(&server);
-}
-
-#[test]
-fn requests_that_break_the_protocol_are_refused_or_cut_off() {
-    let server = spawn(&["--head-timeout=500ms"]);
-    let picture = pictures::jpeg(64, 48);
-    let post = format!("POST {CUT} HTTP/1.1\r\nHost: a\r\nContent-Type: image/jpeg\r\n");
-    let many: String = (0..200).map(|i| format!("X-{i}: 1\r\n")).collect();
-    let cases: Vec<(&str, Vec<u8>)> = vec![
-        ("noise", pictures::noise(20, 20, 9).into_raw()),
-        (
-            "a TLS hello",
-            b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03".repeat(9),
-        ),
-        ("a head that never ends", post.clone().into_bytes()),
-        (
-            "200 headers",
-            format!("{post}{many}Content-Length: 3\r\n\r\nabc").into_bytes(),
-        ),
-        (
-            "a header of 200 KiB",
-            format!("{post}X: {}\r\n\r\n", "a".repeat(200 << 10)).into_bytes(),
-        ),
-        (
-            "a negative length",
-            format!("{post}Content-Length: -1\r\n\r\n").into_bytes(),
-        ),
-        (
-            "two lengths",
-            format!("{post}Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd").into_bytes(),
-        ),
-        (
-            "length and chunks",
-            format!("{post}Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
-                .into_bytes(),
-        ),
-        (
-            "a broken chunk",
-            format!("{post}Transfer-Encoding: chunked\r\n\r\nZZZ\r\nabc\r\n").into_bytes(),
-        ),
-        (
-            "a chunk of 2^64",
-            format!("{post}Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\nabc\r\n")
-                .into_bytes(),
-        ),
-        (
-            "a null in the path",
-            b"GET /\0 HTTP/1.1\r\nHost: a\r\n\r\n".to_vec(),
-        ),
-        ("HTTP/9", b"GET / HTTP/9.9\r\nHost: a\r\n\r\n".to_vec()),
-    ];
-    thread::scope(|scope| {
-        for (name, bytes) in &cases {
-            let server = &server;
-            scope.spawn(move || {
-                let mut stream = http::connect(server.address).unwrap();
-                let _ = stream.write_all(bytes);
-                match http::read(&mut stream) {
-                    Ok(answer) => assert!(
-                        (400..500).contains(&answer.status),
-                        "{name}: {}",
-                        answer.status
-                    ),
-                    // Cut off without an answer, before the client's own minute.
-                    Err(e) => assert!(
-                        !matches!(
-                            e.kind(),
-                            std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut
-                        ),
-                        "{name}: left hanging"
-                    ),
-                }
-            });
-        }
-    });
-    assert_eq!(server.post(CUT, "image/jpeg", &picture).status, 200);
-    server.assert_books_balance();
 }

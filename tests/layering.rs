@@ -14,11 +14,11 @@ const LAYERS: &[(&str, &str)] = &[
     ("harden", ""),
     ("observe", "config"),
     ("frame", ""),
-    ("ephemeral", "config digest observe"),
+    ("ephemeral", "config digest harden observe"),
     ("receipt", "ephemeral"),
     ("privacy", "config ephemeral observe"),
     ("codec", "config frame"),
-    ("engine", "cancel config digest frame observe"),
+    ("engine", "cancel config digest frame harden observe"),
     ("ops", "cancel engine frame observe"),
     (
         "job",

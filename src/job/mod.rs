@@ -22,6 +22,7 @@ use crate::{
     ephemeral::{Ephemeral, MemoryBudget, Reason},
     error::Error,
     frame::Frame,
+    harden::fault::{self, Place},
     observe::{Picture, Stages},
     ops::{self, Plan},
 };
@@ -37,6 +38,7 @@ pub enum Input {
 
 impl Input {
     fn probe(&mut self, limits: &PictureLimits) -> Result<Header, Error> {
+        fault::pass(Place::Probe);
         match self {
             Self::Spooled(upload) => {
                 let header = codec::probe(upload.reader()?, limits);
@@ -60,18 +62,20 @@ impl Input {
     /// Decodes the picture. Its bytes are gone when this returns, whether it succeeds or not.
     fn decode(self, header: &Header) -> Result<Frame, Error> {
         match self {
-            Self::Memory(bytes) => guarded_decode(&bytes, header),
+            Self::Memory(bytes) => {
+                guarded_decode(&bytes, header).unwrap_or(Err(Error::BrokenPicture))
+            }
             Self::Spooled(mut upload) => {
                 let bytes = upload.read_all()?;
-                let frame = guarded_decode(&bytes, header);
+                let decoded = guarded_decode(&bytes, header);
                 drop(bytes);
                 upload.take_digest();
-                upload.close(if frame.is_ok() {
-                    Reason::Decoded
-                } else {
-                    Reason::Error
+                upload.close(match &decoded {
+                    Some(Ok(_)) => Reason::Decoded,
+                    Some(Err(_)) => Reason::Error,
+                    None => Reason::Panic,
                 });
-                frame
+                decoded.unwrap_or(Err(Error::BrokenPicture))
             }
         }
     }
@@ -84,11 +88,14 @@ impl Input {
     }
 }
 
-/// A decoder that panics has met a picture that it cannot decode; nothing else is broken by it,
-/// since it works on memory of its own.
-fn guarded_decode(bytes: &[u8], header: &Header) -> Result<Frame, Error> {
-    catch_unwind(AssertUnwindSafe(|| codec::decode(bytes, header)))
-        .unwrap_or(Err(Error::BrokenPicture))
+/// A decoder that panics (`None`) has met a picture that it cannot decode; nothing else is broken
+/// by it, since it works on memory of its own.
+fn guarded_decode(bytes: &[u8], header: &Header) -> Option<Result<Frame, Error>> {
+    let decode = AssertUnwindSafe(|| {
+        fault::pass(Place::Decode);
+        codec::decode(bytes, header)
+    });
+    catch_unwind(decode).ok()
 }
 
 /// What the header of a picture says, without a pixel being decoded: what a log may say of it,
@@ -278,8 +285,10 @@ impl Job {
             ground,
             source,
         };
+        fault::pass(Place::Operation);
         let outcome = plan.apply(frame, &mut context)?;
         cancel.check()?;
+        fault::pass(Place::Encode);
         let start = std::time::Instant::now();
         let answer = answer::encode(outcome, &encodings, plan.output())?;
         stages.add("encode", start.elapsed());
