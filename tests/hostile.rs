@@ -15,7 +15,7 @@ mod protocol;
 
 use common::{
     Answer, Server,
-    pictures::{self, JpegColor, crafted},
+    pictures::{self, crafted, kinds::every_kind},
     spawn,
 };
 
@@ -66,31 +66,13 @@ pub fn assert_unharmed(server: &Server) {
     );
 }
 
-/// One picture in each way of storing it that there is a decoder for.
-fn samples() -> Vec<(&'static str, Vec<u8>)> {
-    let picture = pictures::noisy(&pictures::subject(48, 36), 8.0, 3);
-    let all = image::DynamicImage::from(picture.clone());
-    let jpeg = |progressive| pictures::jpeg_of(&picture, (48, 36), JpegColor::Rgb, 85, progressive);
-    let png = pictures::encoded(picture.clone(), image::ImageFormat::Png);
-    let profile = [b"icc\0\0".as_slice(), &crafted::zlib_stored(&[7; 400])].concat();
-    vec![
-        ("baseline JPEG", jpeg(false)),
-        ("progressive JPEG", jpeg(true)),
-        ("PNG", png.clone()),
-        (
-            "PNG with a profile",
-            crafted::with_chunk(&png, b"iCCP", &profile),
-        ),
-        ("interlaced PNG", crafted::interlaced(&picture)),
-        ("lossy WebP", pictures::webp_of(&all, Some(80.0))),
-        ("lossless WebP", pictures::webp_of(&all, None)),
-    ]
-}
+/// Every format, those included that a service reads only where it is told to.
+const ALL: &str = "--formats=jpeg,png,webp,gif,bmp,tiff";
 
 #[test]
 fn a_picture_cut_off_anywhere_is_refused() {
-    let server = spawn(&[]);
-    for (name, whole) in samples() {
+    let server = spawn(&[ALL]);
+    for (name, whole) in every_kind() {
         assert_eq!(sent(&server, DECODE, name, &whole), 200, "{name} is whole");
         let step = (whole.len() / 40).max(1);
         // The last bytes may be an end mark that nothing depends on.
@@ -111,7 +93,7 @@ fn a_picture_cut_off_anywhere_is_refused() {
 
 #[test]
 fn flipped_bits_never_harm_the_service() {
-    let server = spawn(&["--max-megapixels=4"]);
+    let server = spawn(&["--max-megapixels=4", ALL]);
     let mut state = 20_261_122_u32;
     let mut random = |below: usize| {
         state ^= state << 13;
@@ -120,7 +102,7 @@ fn flipped_bits_never_harm_the_service() {
         state as usize % below
     };
     let mut refused = 0;
-    for (name, whole) in samples() {
+    for (name, whole) in every_kind() {
         for round in 0..60 {
             let mut bytes = whole.clone();
             // Half of the rounds change the head, where the sizes and the tables are.
@@ -143,7 +125,7 @@ fn flipped_bits_never_harm_the_service() {
 #[test]
 fn files_that_are_two_things_at_once_give_only_pixels() {
     const MARK: &[u8] = b"<script>zq7canary</script>";
-    let server = spawn(&["--formats=jpeg,png,webp,gif,bmp,tiff"]);
+    let server = spawn(&[ALL]);
     let (jpeg, png) = (pictures::jpeg(64, 48), pictures::png(64, 48));
     let gif = pictures::encoded(pictures::subject(64, 48), image::ImageFormat::Gif);
     let zip = b"PK\x03\x04zq7canary";

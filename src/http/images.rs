@@ -259,7 +259,8 @@ fn no_options() -> Error {
     }
 }
 
-fn query_pairs(http: &HttpRequest) -> Result<Vec<(String, String)>, Error> {
+/// The pairs of a request's query.
+pub fn query_pairs(http: &HttpRequest) -> Result<Vec<(String, String)>, Error> {
     let pairs = web::Query::<Vec<(String, String)>>::from_query(http.query_string())
         .map_err(|_| Error::MalformedRequest("The query is not well-formed."))?
         .into_inner();

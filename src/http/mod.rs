@@ -3,6 +3,8 @@
 mod body;
 mod cors;
 mod error;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod guard;
 mod images;
 mod linger;
