@@ -6,14 +6,19 @@ use std::{
     io::{self, Cursor, ErrorKind, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::SeqCst},
     },
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
-use safelight::codec::{Encoded, Encoding, Format, PictureLimits, decode, encode, probe};
+use safelight::{
+    codec::{Encoded, Encoding, Format, PictureLimits, decode, encode, probe},
+    digest,
+    ephemeral::Ended,
+    receipt::Signer,
+};
 
 use crate::common::pictures::{self, crafted};
 
@@ -44,6 +49,9 @@ pub enum Leak {
     SetsACookie,
     TagsAnswers,
     MayBeCached,
+    SignsWithAnotherKey,
+    RepeatsAnOldReceipt,
+    SignsForLessThanItGot,
 }
 
 /// A running stub; its threads end with the tests.
@@ -54,6 +62,8 @@ pub struct Stub {
 
 /// The key that every stub asks for.
 pub const KEY: &str = "kq-stub-0123456789";
+/// What it says of its own program.
+const BUILD: &str = "a stub";
 /// The longest pause and the longest whole of an upload. Far above what a busy machine needs
 /// between two pieces.
 const IDLE: Duration = Duration::from_millis(1500);
@@ -68,6 +78,8 @@ struct State {
     broken: AtomicBool,
     kept: Mutex<HashMap<String, Vec<u8>>>,
     names: Mutex<Vec<String>>,
+    signer: Signer,
+    first: OnceLock<String>,
 }
 
 impl Stub {
@@ -81,6 +93,8 @@ impl Stub {
             broken: false.into(),
             kept: Mutex::default(),
             names: Mutex::default(),
+            signer: Signer::new(BUILD.to_owned()).unwrap(),
+            first: OnceLock::new(),
         });
         let listen = |serve: fn(&State, TcpStream) -> io::Result<()>| {
             let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
@@ -132,7 +146,7 @@ fn document(kind: &'static str, body: &str) -> Said {
 
 const OPENAPI: &str = r#"{"paths":{"/v1/remove-background":{"post":{}},"/v1/restore":{"post":{}},
     "/v1/inspect":{"post":{}},"/openapi.json":{"get":{}},"/healthz":{"get":{}},
-    "/v1/privacy":{"get":{}}}}"#;
+    "/v1/privacy":{"get":{}},"/v1/transparency":{"get":{}}}}"#;
 
 impl State {
     fn serve(&self, mut stream: TcpStream) -> io::Result<()> {
@@ -220,6 +234,16 @@ impl State {
                 let figures = format!("{{\"input_held_at_most_seconds\":{seconds}}}");
                 document("application/json", &format!("{{\"figures\":{figures}}}"))
             }
+            ("GET", "/v1/transparency") => {
+                let shown = match self.leak {
+                    Leak::SignsWithAnotherKey => &Signer::new(BUILD.to_owned()).unwrap(),
+                    _ => &self.signer,
+                };
+                let key = serde_json::to_string(shown.jwk()).unwrap();
+                let build = format!("{{\"sha256\":\"{BUILD}\"}}");
+                let text = format!("{{\"build\":{build},\"receipt_key\":{key}}}");
+                document("application/json", &text)
+            }
             ("GET", "/debug") if self.leak == Leak::HasADebugRoute => {
                 document("text/plain", "no secrets here\n")
             }
@@ -228,12 +252,33 @@ impl State {
                     thread::sleep(Duration::from_secs(60));
                 }
                 self.opened.fetch_add(1, SeqCst);
-                let said = self.upload(asked);
+                let mut said = self.upload(asked);
                 self.deleted.fetch_add(1, SeqCst);
+                said.2.push(("Deletion-Receipt", self.receipt(asked)));
                 said
             }
             (_, "/v1/remove-background" | "/v1/restore" | "/v1/inspect") => problem(405, "POST"),
             _ => problem(404, "no such route"),
+        }
+    }
+
+    fn receipt(&self, asked: &Asked) -> String {
+        let less = usize::from(self.leak == Leak::SignsForLessThanItGot);
+        let hashed = asked.header("deletion-receipt-digest").is_some();
+        let ended = Ended {
+            bytes: asked.body.len().saturating_sub(less).max(1) as u64,
+            sha256: hashed.then(|| digest::of(&asked.body)),
+            in_memory: true,
+            nameless: true,
+            overwritten: true,
+            closed_at: SystemTime::now(),
+            held: Duration::ZERO,
+        };
+        let nonce = asked.header("deletion-receipt-nonce");
+        let fresh = self.signer.sign(&[ended], nonce).unwrap();
+        match self.leak {
+            Leak::RepeatsAnOldReceipt => self.first.get_or_init(|| fresh).clone(),
+            _ => fresh,
         }
     }
 
