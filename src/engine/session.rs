@@ -129,12 +129,13 @@ impl Runtime {
         // One thread each, since many sessions with one thread give the best throughput, and no
         // spinning, since that takes the processor from other sessions. The arena and the memory
         // pattern keep tensors after the run, so they are off: contract E9.
-        let cpu = CPU::default().with_arena_allocator(false).build();
+        let keeps = fault::unwiped();
+        let cpu = CPU::default().with_arena_allocator(keeps).build();
         Ok(Session::builder(&self.environment)?
             .with_intra_threads(1)?
             .with_inter_threads(1)?
             .with_intra_op_spinning(false)?
-            .with_memory_pattern(false)?
+            .with_memory_pattern(keeps)?
             .with_execution_providers([cpu])?)
     }
 }

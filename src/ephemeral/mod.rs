@@ -21,7 +21,7 @@ pub use lease::{Lease, MemoryBudget, Reservation};
 pub use ledger::{Ledger, Reason};
 pub use witness::{Ended, Witness};
 
-use crate::{digest, error::Error, observe::Metrics};
+use crate::{digest, error::Error, harden::fault, observe::Metrics};
 
 /// A folder in which nameless files are made.
 #[derive(Debug, Clone)]
@@ -262,7 +262,7 @@ impl Ephemeral {
         // so the bytes are overwritten first. A failure leaves nothing more to do than to close.
         static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
         let mut at = 0;
-        while at < self.size {
+        while at < self.size && !fault::unwiped() {
             let len = ZEROS.len().min((self.size - at) as usize);
             if file.write_all_at(&ZEROS[..len], at).is_err() {
                 break;

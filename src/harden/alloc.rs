@@ -18,10 +18,7 @@ pub struct Wiping;
 
 /// Whether freed memory is overwritten: always, but in the test build that leaves it.
 pub(super) fn wiping() -> bool {
-    #[cfg(feature = "test-hooks")]
-    return !super::hooks::unwiped();
-    #[cfg(not(feature = "test-hooks"))]
-    true
+    !super::fault::unwiped()
 }
 
 /// Overwrites `len` bytes at `block` in a way that the optimiser may not remove.

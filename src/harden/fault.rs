@@ -27,7 +27,15 @@ pub enum Place {
 }
 
 #[cfg(feature = "test-hooks")]
-pub use super::hooks::{fails, pass, swap_limit, swap_table};
+pub use super::hooks::{fails, pass, swap_limit, swap_table, unwiped};
+
+/// Whether memory and files are left as they are when they are no longer needed: never, but in the
+/// test build, where a scan must find what is left, and the cost of the care is measured.
+#[cfg(not(feature = "test-hooks"))]
+#[inline(always)]
+pub fn unwiped() -> bool {
+    false
+}
 
 /// Goes on. In the test build: panics or waits, where that was asked for.
 #[cfg(not(feature = "test-hooks"))]

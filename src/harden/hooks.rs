@@ -36,8 +36,8 @@ pub fn apply() {
     }
 }
 
-/// Whether freed memory is left as it was.
-pub(super) fn unwiped() -> bool {
+/// Whether what is freed, closed or kept by ONNX Runtime is left as it was.
+pub fn unwiped() -> bool {
     UNWIPED.load(Ordering::Relaxed)
 }
 
