@@ -33,6 +33,7 @@ pub fn status(error: &Error) -> StatusCode {
         Error::MalformedRequest(_)
         | Error::UnknownOption { .. }
         | Error::BadValue { .. }
+        | Error::OptionsConflict(_)
         | Error::MissingPicture
         | Error::TooManyFields { .. }
         | Error::FieldTooLong { .. } => StatusCode::BAD_REQUEST,
@@ -50,6 +51,7 @@ pub fn status(error: &Error) -> StatusCode {
         | Error::Bomb { .. }
         | Error::JobTooLarge { .. }
         | Error::RoiOutside { .. }
+        | Error::ResultTooLarge { .. }
         | Error::NothingFound
         | Error::ModelMissing { .. }
         | Error::StepMissing { .. } => StatusCode::UNPROCESSABLE_ENTITY,

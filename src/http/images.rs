@@ -20,28 +20,28 @@ use crate::{
     harden::stack::scrubbed,
     job::{self, Accept, Answer, Answered, Input, Job, Site},
     observe::Request,
-    ops::{Kind, Plan},
+    ops::{self, Plan, Recipe},
 };
 
 /// Query parameters at most; as many as form fields.
 const MAX_PAIRS: usize = 32;
 
-/// Answers a request for one operation.
+/// Answers a request for one operation, or for a list of them.
 pub async fn operate(
-    kind: Kind,
+    recipe: Recipe,
     http: HttpRequest,
     payload: Payload,
     state: Data<AppState>,
 ) -> HttpResponse {
-    let mut request = state.begin(kind.name());
-    match process(kind, &http, payload, &state, &mut request).await {
+    let mut request = state.begin(recipe.name());
+    match process(recipe, &http, payload, &state, &mut request).await {
         Ok((answer, lease)) => picture(answer, lease, request),
         Err(error) => failed(&error, request),
     }
 }
 
 async fn process(
-    kind: Kind,
+    recipe: Recipe,
     http: &HttpRequest,
     payload: Payload,
     state: &Data<AppState>,
@@ -49,13 +49,15 @@ async fn process(
 ) -> Result<(Answer, Lease), Error> {
     // A wrong query is refused before the body is read.
     let query = query_pairs(http)?;
-    Plan::single(kind, pairs(&query))?.check(&state.engine)?;
-    let mut upload = receive(http, payload, kind, state, request).await?;
+    if let Some(plan) = recipe.plan(pairs(&query))? {
+        plan.check(&state.engine)?;
+    }
+    let mut upload = receive(http, payload, recipe, state, request).await?;
     let all = query
         .iter()
         .chain(&upload.options)
         .map(|(n, v)| (n.as_str(), v.as_str()));
-    let plan = Plan::single(kind, all).and_then(|plan| plan.check(&state.engine).map(|()| plan));
+    let plan = checked(recipe, all, state);
     let plan = plan.inspect_err(|error| upload.set_reason(error.into()))?;
     let accept = http
         .headers()
@@ -65,7 +67,7 @@ async fn process(
     let job = prepare(upload, plan, accept, state).await?;
     request.picture = Some(job.picture());
     let settings = &state.settings;
-    let job = match kind.is_long() {
+    let job = match recipe.is_long() {
         true => job.within(settings.long_timeout, "--long-timeout"),
         false => job.within(settings.timeout, "--timeout"),
     };
@@ -76,18 +78,30 @@ async fn process(
     Ok((answer, lease))
 }
 
+/// The plan that the options write.
+fn checked<'a>(
+    recipe: Recipe,
+    pairs: impl Iterator<Item = (&'a str, &'a str)>,
+    state: &AppState,
+) -> Result<Plan, Error> {
+    let list = || Error::bad_value(ops::OPS.name, ops::OPS.kind.expects());
+    let plan = recipe.plan(pairs)?.ok_or_else(list)?;
+    plan.check(&state.engine)?;
+    Ok(plan)
+}
+
 /// Admits and receives a body.
 async fn receive(
     http: &HttpRequest,
     payload: Payload,
-    kind: Kind,
+    recipe: Recipe,
     state: &AppState,
     request: &mut Request,
 ) -> Result<Upload, Error> {
     let permit = state.gate.admit(http)?;
     let start = std::time::Instant::now();
     let received =
-        upload::receive(http, payload, kind.files(), &state.settings, &state.spool).await;
+        upload::receive(http, payload, recipe.files(), &state.settings, &state.spool).await;
     drop(permit);
     request.stages.add("upload", start.elapsed());
     let upload = received?;
@@ -105,17 +119,17 @@ async fn prepare(
     let state = state.clone();
     let prepare = move || {
         let Upload { picture, files, .. } = upload;
-        let ground = files
-            .into_iter()
-            .map(|(_, file)| Input::Spooled(file))
-            .next();
+        let files = files.into_iter();
+        let files = files
+            .map(|(name, file)| (name, Input::Spooled(file)))
+            .collect();
         let limits = &state.settings.engine.limits();
         let site = Site {
             limits,
             budget: state.budget.total(),
             engine: &state.engine,
         };
-        Job::prepare(Input::Spooled(picture), ground, plan, accept, &site)
+        Job::prepare(Input::Spooled(picture), files, plan, accept, &site)
     };
     let prepared = web::block(|| scrubbed(prepare));
     prepared.await.map_err(|_| Error::Internal)?

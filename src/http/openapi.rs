@@ -16,8 +16,8 @@ use super::routes::{ROUTES, Route, Takes};
 use crate::{
     error::CODES,
     ops::{
-        Kind,
-        options::{self, Options, Output, Spec},
+        Kind, Recipe,
+        options::{self, Spec},
     },
 };
 
@@ -89,8 +89,8 @@ fn operation(route: &Route) -> OperationBuilder {
             );
             errors(operation)
         }
-        Takes::Operation(kind) => {
-            let specs: Vec<&Spec> = kind.specs().iter().chain(Output::SPECS).collect();
+        Takes::Operation(recipe) => {
+            let specs: Vec<&Spec> = recipe.specs().collect();
             for spec in &specs {
                 operation = operation.parameter(
                     ParameterBuilder::new()
@@ -101,12 +101,15 @@ fn operation(route: &Route) -> OperationBuilder {
                         .schema(Some(schema(spec))),
                 );
             }
-            operation = operation.request_body(Some(body(&specs, kind.files())));
+            operation = operation.request_body(Some(body(&specs, recipe.files())));
             let mut ok = ResponseBuilder::new().description("The picture.");
             for mime in ["image/png", "image/webp", "image/jpeg"] {
                 ok = ok.content(mime, Content::new(Some(binary("The picture."))));
             }
-            if kind == Kind::RemoveBackground {
+            if matches!(
+                recipe,
+                Recipe::Single(Kind::RemoveBackground) | Recipe::Pipeline
+            ) {
                 let zip = Content::new(Some(binary("`color.*` and `alpha.png`.")));
                 ok = ok.content("application/zip", zip);
             }
@@ -316,9 +319,9 @@ mod tests {
         for route in ROUTES {
             let operation = &document["paths"][route.path][route.method.to_lowercase()];
             assert!(operation.is_object(), "{}", route.path);
-            if let Takes::Operation(kind) = route.takes {
+            if let Takes::Operation(recipe) = route.takes {
                 let names: Vec<_> = operation["parameters"].as_array().unwrap().iter().collect();
-                for spec in kind.specs().iter().chain(Output::SPECS) {
+                for spec in recipe.specs() {
                     assert!(
                         names.iter().any(|p| p["name"] == spec.name),
                         "{}",

@@ -3,7 +3,7 @@
 use actix_web::web::{self, ServiceConfig};
 
 use super::{images, service};
-use crate::ops::Kind;
+use crate::ops::{Kind, Recipe};
 
 /// What a route takes.
 #[derive(Debug, Clone, Copy)]
@@ -12,8 +12,8 @@ pub enum Takes {
     Nothing,
     /// A picture, and nothing is done with its pixels.
     Picture,
-    /// A picture, and options of an operation.
-    Operation(Kind),
+    /// A picture, and options of an operation or of a list of them.
+    Operation(Recipe),
 }
 
 /// One route.
@@ -51,21 +51,22 @@ const fn post(path: &'static str, takes: Takes, about: &'static str) -> Route {
     }
 }
 
+const fn operation(path: &'static str, recipe: Recipe) -> Route {
+    post(path, Takes::Operation(recipe), recipe.about())
+}
+
 const JSON: &str = "application/json";
 const TEXT: &str = "text/plain";
 
 /// Every route of the service listener.
 pub const ROUTES: &[Route] = &[
-    post(
+    operation(
         "/v1/remove-background",
-        Takes::Operation(Kind::RemoveBackground),
-        Kind::RemoveBackground.about(),
+        Recipe::Single(Kind::RemoveBackground),
     ),
-    post(
-        "/v1/restore",
-        Takes::Operation(Kind::Restore),
-        Kind::Restore.about(),
-    ),
+    operation("/v1/restore", Recipe::Single(Kind::Restore)),
+    operation("/v1/transform", Recipe::Single(Kind::Transform)),
+    operation("/v1/pipeline", Recipe::Pipeline),
     post(
         "/v1/inspect",
         Takes::Picture,
@@ -87,8 +88,9 @@ pub fn configure(config: &mut ServiceConfig) {
     for route in ROUTES {
         let allow = route.method;
         let handler = match (route.path, route.takes) {
-            (_, Takes::Operation(kind)) => web::post()
-                .to(move |request, payload, state| images::operate(kind, request, payload, state)),
+            (_, Takes::Operation(recipe)) => web::post().to(move |request, payload, state| {
+                images::operate(recipe, request, payload, state)
+            }),
             (_, Takes::Picture) => web::post().to(images::inspect),
             ("/v1/models", _) => web::get().to(service::models),
             ("/openapi.json", _) => web::get().to(service::openapi),

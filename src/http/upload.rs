@@ -18,12 +18,15 @@ use crate::{
     config::Settings,
     ephemeral::{Ephemeral, Reason, Spool},
     error::Error,
+    ops::OPS,
 };
 
 /// Form fields at most, pictures included.
 const MAX_FIELDS: usize = 32;
 /// Bytes of a text field at most.
 const MAX_TEXT: usize = 4 << 10;
+/// The same for the list of a pipeline's operations.
+const MAX_OPS: usize = 16 << 10;
 /// Names under which the picture itself may come.
 const PICTURE: [&str; 3] = ["file", "image", "image_file"];
 
@@ -174,7 +177,12 @@ impl Reader<'_> {
                     parts.files.push((slot, file));
                 }
             } else {
-                parts.options.push((name, self.text(&mut field).await?));
+                let limit = match name == OPS.name {
+                    true => MAX_OPS,
+                    false => MAX_TEXT,
+                };
+                let text = self.text(&mut field, limit).await?;
+                parts.options.push((name, text));
             }
         }
         if parts.picture.is_none() {
@@ -214,13 +222,13 @@ impl Reader<'_> {
         Ok(())
     }
 
-    async fn text(&mut self, field: &mut Field) -> Result<String, Error> {
+    async fn text(&mut self, field: &mut Field, limit: usize) -> Result<String, Error> {
         let mut text = Vec::new();
         while let Some(chunk) = self.clock.wait(field.next()).await? {
             let chunk = chunk.map_err(multipart_error)?;
             self.count(&chunk)?;
-            if text.len() + chunk.len() > MAX_TEXT {
-                return Err(Error::FieldTooLong { limit: MAX_TEXT });
+            if text.len() + chunk.len() > limit {
+                return Err(Error::FieldTooLong { limit });
             }
             text.extend_from_slice(&chunk);
         }

@@ -5,12 +5,12 @@ use std::io::{Cursor, Write};
 use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
 use crate::{
-    codec::{self, Compression, Encoded, Encoding, Format},
+    codec::{self, Compression, Encoded, Encoding, Format, Subsampling},
     error::Error,
     frame::Layout,
     ops::{
         Outcome,
-        options::{Output, OutputFormat, PngEffort},
+        options::{ColorDetail, Output, OutputFormat, PngEffort},
     },
 };
 
@@ -150,6 +150,12 @@ fn encoding(format: Encoded, output: &Output) -> Encoding {
             PngEffort::Fast => Compression::Fast,
             PngEffort::Balanced => Compression::Balanced,
             PngEffort::Small => Compression::Small,
+        },
+        progressive: output.progressive,
+        subsampling: match output.subsampling {
+            ColorDetail::Auto => None,
+            ColorDetail::Half => Some(Subsampling::Half),
+            ColorDetail::Full => Some(Subsampling::Full),
         },
         ..Encoding::new(format)
     }
