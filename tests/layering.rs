@@ -38,6 +38,7 @@ const DOORS: &[(&str, &str)] = &[
     ("async ", "http/"),
     (".await", "http/"),
     ("clap::", "cli/ config"),
+    ("crc32fast::", "job/archive.rs"),
     ("csscolorparser::", "ops/options/"),
     ("fast_image_resize::", "frame"),
     ("image::", "codec/"),

@@ -12,10 +12,10 @@ use super::{
     AppState,
     body::Guarded,
     error::{problem, status},
-    upload::{self, Upload},
+    upload::{self, Expected, Upload},
 };
 use crate::{
-    ephemeral::{Lease, Reason},
+    ephemeral::{Ephemeral, Lease, Reason},
     error::Error,
     harden::stack::scrubbed,
     job::{self, Accept, Answer, Answered, Input, Job, Site},
@@ -59,12 +59,10 @@ async fn process(
         .map(|(n, v)| (n.as_str(), v.as_str()));
     let plan = checked(recipe, all, state);
     let plan = plan.inspect_err(|error| upload.set_reason(error.into()))?;
-    let accept = http
-        .headers()
-        .get(header::ACCEPT)
-        .and_then(|value| value.to_str().ok());
-    let accept = Accept::parse(accept.unwrap_or_default());
-    let job = prepare(upload, plan, accept, state).await?;
+    let accept = http.headers().get(header::ACCEPT);
+    let accept = Accept::of(accept.map(|value| value.as_bytes()));
+    let (picture, files) = upload.into_inputs()?;
+    let job = prepare(picture, files, plan, accept, state).await?;
     request.picture = Some(job.picture());
     let settings = &state.settings;
     let job = match recipe.is_long() {
@@ -79,7 +77,7 @@ async fn process(
 }
 
 /// The plan that the options write.
-fn checked<'a>(
+pub(super) fn checked<'a>(
     recipe: Recipe,
     pairs: impl Iterator<Item = (&'a str, &'a str)>,
     state: &AppState,
@@ -100,8 +98,8 @@ async fn receive(
 ) -> Result<Upload, Error> {
     let permit = state.gate.admit(http)?;
     let start = std::time::Instant::now();
-    let received =
-        upload::receive(http, payload, recipe.files(), &state.settings, &state.spool).await;
+    let expected = Expected::one(recipe.files(), &state.settings);
+    let received = upload::receive(http, payload, expected, &state.settings, &state.spool).await;
     drop(permit);
     request.stages.add("upload", start.elapsed());
     let upload = received?;
@@ -110,19 +108,15 @@ async fn receive(
 }
 
 /// Reads the headers on a thread that may wait for memory, not on one that serves connections.
-async fn prepare(
-    upload: Upload,
+pub(super) async fn prepare(
+    picture: Ephemeral,
+    files: Vec<(&'static str, Input)>,
     plan: Plan,
     accept: Accept,
     state: &Data<AppState>,
 ) -> Result<Job, Error> {
     let state = state.clone();
     let prepare = move || {
-        let Upload { picture, files, .. } = upload;
-        let files = files.into_iter();
-        let files = files
-            .map(|(name, file)| (name, Input::Spooled(file)))
-            .collect();
         let limits = &state.settings.engine.limits();
         let site = Site {
             limits,
@@ -137,7 +131,7 @@ async fn prepare(
 
 /// Waits for the job's answer. Dropping this future takes the job out of the queue, or tells it
 /// to stop at its next checkpoint.
-async fn queued(job: Job, state: &AppState) -> Result<Answered, Error> {
+pub(super) async fn queued(job: Job, state: &AppState) -> Result<Answered, Error> {
     let (deliver, mut answered) = oneshot::channel();
     let ticket = state.workers.submit(job, move |answer| {
         // Where the receiver is gone nobody waits, and the answer is dropped here.
@@ -172,7 +166,7 @@ fn picture(answer: Answer, lease: Lease, request: Request) -> HttpResponse {
     response.body(Guarded::new(answer.bytes, lease, request))
 }
 
-fn failed(error: &Error, mut request: Request) -> HttpResponse {
+pub(super) fn failed(error: &Error, mut request: Request) -> HttpResponse {
     request.failed(error, status(error).as_u16());
     problem(error, &request.id)
 }
@@ -202,7 +196,8 @@ async fn inspected(
         return Err(no_options());
     }
     let permit = state.gate.admit(http)?;
-    let received = upload::receive(http, payload, &[], &state.settings, &state.spool).await;
+    let expected = Expected::one(&[], &state.settings);
+    let received = upload::receive(http, payload, expected, &state.settings, &state.spool).await;
     drop(permit);
     let mut upload = received?;
     request.bytes_in = upload.size();
@@ -211,7 +206,8 @@ async fn inspected(
         return Err(no_options());
     }
     let limits = state.settings.engine.limits();
-    let inspect = move || job::inspect(Input::Spooled(upload.picture), &limits);
+    let (picture, _) = upload.into_inputs()?;
+    let inspect = move || job::inspect(Input::Spooled(picture), &limits);
     let read = web::block(|| scrubbed(inspect));
     let (picture, facts) = read.await.map_err(|_| Error::Internal)??;
     request.picture = Some(picture);
@@ -225,7 +221,7 @@ fn no_options() -> Error {
     }
 }
 
-fn query_pairs(http: &HttpRequest) -> Result<Vec<(String, String)>, Error> {
+pub(super) fn query_pairs(http: &HttpRequest) -> Result<Vec<(String, String)>, Error> {
     let pairs = web::Query::<Vec<(String, String)>>::from_query(http.query_string())
         .map_err(|_| Error::MalformedRequest("The query is not well-formed."))?
         .into_inner();
@@ -235,7 +231,7 @@ fn query_pairs(http: &HttpRequest) -> Result<Vec<(String, String)>, Error> {
     Ok(pairs)
 }
 
-fn pairs(pairs: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
+pub(super) fn pairs(pairs: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
     pairs
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()))

@@ -1,5 +1,6 @@
 //! The HTTP service: shared state, the two listeners, start and stop.
 
+mod batch;
 mod body;
 mod error;
 mod guard;
@@ -114,7 +115,11 @@ impl Bound {
         )?;
         let max_body = settings.max_upload.0.saturating_mul(2);
         let state = web::Data::new(AppState {
-            gate: Gate::new(usize::from(settings.upload_permits), max_body),
+            gate: Gate::new(
+                usize::from(settings.upload_permits),
+                max_body,
+                settings.max_batch_bytes(),
+            ),
             ready: AtomicBool::new(false),
             settings,
             engine,

@@ -5,11 +5,11 @@ use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 use utoipa::openapi::{
-    ComponentsBuilder, Content, HttpMethod, InfoBuilder, LicenseBuilder, ObjectBuilder, OpenApi,
-    OpenApiBuilder, PathItem, Paths, Ref, RefOr, Required, ResponseBuilder, Schema,
+    ComponentsBuilder, Content, HttpMethod, InfoBuilder, LicenseBuilder, Object, ObjectBuilder,
+    OpenApi, OpenApiBuilder, PathItem, Paths, Ref, RefOr, Required, ResponseBuilder, Schema,
     path::{OperationBuilder, ParameterBuilder, ParameterIn},
     request_body::RequestBodyBuilder,
-    schema::{KnownFormat, SchemaFormat, SchemaType, Type},
+    schema::{ArrayBuilder, ArrayItems, KnownFormat, SchemaFormat, SchemaType, Type},
 };
 
 use super::routes::{ROUTES, Route, Takes};
@@ -89,18 +89,29 @@ fn operation(route: &Route) -> OperationBuilder {
             );
             errors(operation)
         }
+        Takes::Batch => {
+            let recipe = Recipe::Pipeline;
+            let specs: Vec<&Spec> = recipe.specs().collect();
+            operation = parameters(operation, &specs);
+            let form = Content::new(Some(Schema::from(form(&specs, recipe.files(), true))));
+            let body = RequestBodyBuilder::new()
+                .required(Some(Required::True))
+                .content("multipart/form-data", form);
+            let zip = binary(
+                "A numbered entry for each picture, such as `001.png`, or `002.error.json` where it \
+                 failed.",
+            );
+            let ok = ResponseBuilder::new().description("The results, as they are done.");
+            let ok = ok.content("application/zip", Content::new(Some(zip)));
+            errors(
+                operation
+                    .request_body(Some(body.build()))
+                    .response("200", ok),
+            )
+        }
         Takes::Operation(recipe) => {
             let specs: Vec<&Spec> = recipe.specs().collect();
-            for spec in &specs {
-                operation = operation.parameter(
-                    ParameterBuilder::new()
-                        .name(spec.name)
-                        .parameter_in(ParameterIn::Query)
-                        .required(Required::False)
-                        .description(Some(spec.doc.trim()))
-                        .schema(Some(schema(spec))),
-                );
-            }
+            operation = parameters(operation, &specs);
             operation = operation.request_body(Some(body(&specs, recipe.files())));
             let mut ok = ResponseBuilder::new().description("The picture.");
             for mime in ["image/png", "image/webp", "image/jpeg"] {
@@ -118,13 +129,33 @@ fn operation(route: &Route) -> OperationBuilder {
     }
 }
 
-/// A picture with options: as a form, or raw.
-fn body(specs: &[&Spec], files: &[(&str, &str)]) -> utoipa::openapi::request_body::RequestBody {
+/// Options as query parameters.
+fn parameters(mut operation: OperationBuilder, specs: &[&Spec]) -> OperationBuilder {
+    for spec in specs {
+        operation = operation.parameter(
+            ParameterBuilder::new()
+                .name(spec.name)
+                .parameter_in(ParameterIn::Query)
+                .required(Required::False)
+                .description(Some(spec.doc.trim()))
+                .schema(Some(schema(spec))),
+        );
+    }
+    operation
+}
+
+/// A form of a picture, or of many, and options.
+fn form(specs: &[&Spec], files: &[(&str, &str)], many: bool) -> Object {
+    let picture = binary("The picture; also accepted as `image` or `image_file`.");
+    let picture = match many {
+        true => {
+            let items = ArrayItems::RefOrSchema(Box::new(RefOr::T(picture)));
+            Schema::from(ArrayBuilder::new().items(items).build())
+        }
+        false => picture,
+    };
     let mut form = ObjectBuilder::new()
-        .property(
-            "file",
-            binary("The picture; also accepted as `image` or `image_file`."),
-        )
+        .property("file", picture)
         .required("file");
     for (name, about) in files {
         form = form.property(*name, binary(about));
@@ -132,11 +163,17 @@ fn body(specs: &[&Spec], files: &[(&str, &str)]) -> utoipa::openapi::request_bod
     for spec in specs {
         form = form.property(spec.name, schema(spec));
     }
+    form.build()
+}
+
+/// A picture with options: as a form, or raw.
+fn body(specs: &[&Spec], files: &[(&str, &str)]) -> utoipa::openapi::request_body::RequestBody {
+    let form = form(specs, files, false);
     let mut body = RequestBodyBuilder::new()
         .required(Some(Required::True))
         .content(
             "multipart/form-data",
-            Content::new(Some(Schema::from(form.build()))),
+            Content::new(Some(Schema::from(form))),
         );
     for mime in [
         "image/jpeg",

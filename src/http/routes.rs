@@ -2,7 +2,7 @@
 
 use actix_web::web::{self, ServiceConfig};
 
-use super::{images, service};
+use super::{batch, images, service};
 use crate::ops::{Kind, Recipe};
 
 /// What a route takes.
@@ -14,6 +14,8 @@ pub enum Takes {
     Picture,
     /// A picture, and options of an operation or of a list of them.
     Operation(Recipe),
+    /// Several pictures, and a list of operations.
+    Batch,
 }
 
 /// One route.
@@ -68,6 +70,11 @@ pub const ROUTES: &[Route] = &[
     operation("/v1/transform", Recipe::Single(Kind::Transform)),
     operation("/v1/pipeline", Recipe::Pipeline),
     post(
+        "/v1/batch",
+        Takes::Batch,
+        "Applies a list of operations to several pictures; answers with a ZIP as they are done.",
+    ),
+    post(
         "/v1/inspect",
         Takes::Picture,
         "Says what the header of a picture says; decodes nothing.",
@@ -91,6 +98,7 @@ pub fn configure(config: &mut ServiceConfig) {
             (_, Takes::Operation(recipe)) => web::post().to(move |request, payload, state| {
                 images::operate(recipe, request, payload, state)
             }),
+            (_, Takes::Batch) => web::post().to(batch::run),
             (_, Takes::Picture) => web::post().to(images::inspect),
             ("/v1/models", _) => web::get().to(service::models),
             ("/openapi.json", _) => web::get().to(service::openapi),

@@ -38,6 +38,12 @@ pub struct Answer {
 pub struct Accept(Option<Encoded>);
 
 impl Accept {
+    /// Reads the value of a header, where there is one.
+    pub fn of(header: Option<&[u8]>) -> Self {
+        let text = header.and_then(|value| std::str::from_utf8(value).ok());
+        Self::parse(text.unwrap_or_default())
+    }
+
     /// Reads an `Accept` header (RFC 9110, section 12.5.1). Only types that are named count: `*/*`
     /// and `image/*` leave the choice to the service.
     pub fn parse(header: &str) -> Self {

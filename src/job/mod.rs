@@ -2,6 +2,7 @@
 //! command line run the same jobs; a pool of threads runs the server's.
 
 mod answer;
+mod archive;
 mod workers;
 
 use std::{
@@ -13,6 +14,7 @@ use std::{
 
 use answer::Encodings;
 pub use answer::{Accept, Answer};
+pub use archive::Archive;
 pub use workers::{Answered, Ticket, Workers};
 
 use crate::{
