@@ -52,13 +52,14 @@ impl Input {
         }
     }
 
-    /// Decodes the picture. Its bytes are gone when this returns, whether it succeeds or not.
-    fn decode(self, header: &Header) -> Result<Frame, Error> {
+    /// Decodes the picture, or a smaller one where `least` allows it. Its bytes are gone when this
+    /// returns, whether it succeeds or not.
+    fn decode(self, header: &Header, least: Option<ops::Sampled>) -> Result<Frame, Error> {
         match self {
-            Self::Memory(bytes) => guarded_decode(&bytes, header),
+            Self::Memory(bytes) => guarded_decode(&bytes, header, least),
             Self::Spooled(mut upload) => {
                 let bytes = upload.read_all()?;
-                let frame = guarded_decode(&bytes, header);
+                let frame = guarded_decode(&bytes, header, least);
                 drop(bytes);
                 upload.close(if frame.is_ok() {
                     Reason::Decoded
@@ -80,9 +81,16 @@ impl Input {
 
 /// A decoder that panics has met a picture that it cannot decode; nothing else is broken by it,
 /// since it works on memory of its own.
-fn guarded_decode(bytes: &[u8], header: &Header) -> Result<Frame, Error> {
-    catch_unwind(AssertUnwindSafe(|| codec::decode(bytes, header)))
-        .unwrap_or(Err(Error::BrokenPicture))
+fn guarded_decode(
+    bytes: &[u8],
+    header: &Header,
+    least: Option<ops::Sampled>,
+) -> Result<Frame, Error> {
+    let decode = || match least {
+        Some(ops::Sampled { least, turned }) => codec::decode_down_to(bytes, header, least, turned),
+        None => codec::decode(bytes, header),
+    };
+    catch_unwind(AssertUnwindSafe(decode)).unwrap_or(Err(Error::BrokenPicture))
 }
 
 /// What the header of a picture says, without a pixel being decoded: what a log may say of it,
@@ -266,10 +274,11 @@ impl Job {
         } = self;
         let source = ops::Source {
             jpeg_quality: header.jpeg_quality,
+            size: Some(header.upright_size()),
         };
         let (frame, files) = stages.time("decode", || {
-            let frame = input.decode(&header)?;
-            let decoded = |(name, input, header): File| Ok((name, input.decode(&header)?));
+            let frame = input.decode(&header, plan.sampled(header.upright_size()))?;
+            let decoded = |(name, input, header): File| Ok((name, input.decode(&header, None)?));
             let files = files.into_iter().map(decoded).collect::<Result<_, _>>()?;
             Ok((frame, files))
         })?;

@@ -16,7 +16,7 @@ mod transform;
 
 use options::{Options, RemoveBackground, Restore, Spec, Transform};
 pub use plan::{OPS, Outline, Plan, Recipe};
-pub use shape::{Limits, Shape};
+pub use shape::{Limits, Sampled, Shape};
 use transform::WATERMARK;
 
 use crate::{
@@ -166,6 +166,8 @@ impl Context<'_> {
 pub struct Source {
     /// The quality with which a JPEG was written, estimated from its tables; `None` for others.
     pub jpeg_quality: Option<u8>,
+    /// Width and height of the picture, upright; it may have been decoded at a fraction of them.
+    pub size: Option<(u32, u32)>,
 }
 
 /// What came out.

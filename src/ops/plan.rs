@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    Context, Kind, Limits, Op, Outcome, Shape, WATERMARK, background,
+    Context, Kind, Limits, Op, Outcome, Sampled, Shape, Source, WATERMARK, background,
     options::{self, Options, Output, Spec},
     restore, transform,
 };
@@ -239,7 +239,7 @@ impl Plan {
 
     /// The size at which the picture is sampled first, if it is made smaller before anything needs
     /// all of its pixels: it may be decoded at any size from that on.
-    pub fn sampled(&self, size: (u32, u32)) -> Option<(u32, u32)> {
+    pub fn sampled(&self, size: (u32, u32)) -> Option<Sampled> {
         match self.ops.first() {
             Some(Op::Transform(options)) => transform::sampled(options, size),
             _ => None,
@@ -325,8 +325,8 @@ impl Plan {
                 }
             };
             let done = done.map_err(|error| self.placed(i, error))?;
-            // A JPEG's quality says something of its own pixels only.
-            context.source.jpeg_quality = None;
+            // What is known of the input says nothing of what was made of it.
+            context.source = Source::default();
             outcome = Outcome {
                 model: done.model.or(outcome.model),
                 confidence: done.confidence.or(outcome.confidence),

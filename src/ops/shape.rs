@@ -38,6 +38,16 @@ impl Shape {
     }
 }
 
+/// How little of a picture is needed, where a smaller one is made of it at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sampled {
+    /// Width and height, upright, from which on the result is the same.
+    pub least: (u32, u32),
+    /// Whether it is turned or mirrored before; then a last column or row that stands for less
+    /// than the others would come to lie elsewhere.
+    pub turned: bool,
+}
+
 /// What a result may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {

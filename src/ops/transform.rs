@@ -14,7 +14,7 @@ mod tone;
 use fit::Fitted;
 
 use super::{
-    Context, Limits, Outcome, Shape, edge,
+    Context, Limits, Outcome, Sampled, Shape, edge,
     geometry::{self, Canvas},
     options::{Fit, Flip, Gravity, Kernel, Rotate, Transform},
 };
@@ -79,12 +79,12 @@ pub fn model(options: &Transform) -> Option<(Task, Option<&str>)> {
 
 /// The size at which a picture of this size is sampled first, where it is made smaller and nothing
 /// before that needs all of its pixels.
-pub fn sampled(options: &Transform, size: (u32, u32)) -> Option<(u32, u32)> {
+pub fn sampled(options: &Transform, size: (u32, u32)) -> Option<Sampled> {
     if options.crop.is_some() || options.filter == Kernel::Nearest {
         return None;
     }
-    let turned = turned(size, options.rotate);
-    let fitted = fit::fitted(turned, options, (0.5, 0.5))?;
+    let upright = turned(size, options.rotate);
+    let fitted = fit::fitted(upright, options, (0.5, 0.5))?;
     // As if nothing were cut off.
     let side = |whole: u32, part: f64, to: u32| {
         (f64::from(to) * f64::from(whole) / part)
@@ -93,12 +93,12 @@ pub fn sampled(options: &Transform, size: (u32, u32)) -> Option<(u32, u32)> {
     };
     let [_, _, width, height] = fitted.part;
     let to = (
-        side(turned.0, width, fitted.size.0),
-        side(turned.1, height, fitted.size.1),
+        side(upright.0, width, fitted.size.0),
+        side(upright.1, height, fitted.size.1),
     );
-    Some(match options.rotate {
-        Rotate::Right | Rotate::Left => (to.1, to.0),
-        Rotate::None | Rotate::Half => to,
+    Some(Sampled {
+        least: turned(to, options.rotate),
+        turned: options.rotate != Rotate::None || options.flip != Flip::None,
     })
 }
 
@@ -195,8 +195,19 @@ pub fn apply(
     watermark: Option<Frame>,
     context: &mut Context<'_>,
 ) -> Result<Outcome, Error> {
+    let size = context
+        .source
+        .size
+        .unwrap_or((frame.width(), frame.height()));
     // What was not known before the picture was there is known now.
-    outline(options, Shape::of(&frame), &context.limits)?;
+    let shape = Shape {
+        size,
+        ..Shape::of(&frame)
+    };
+    outline(options, shape, &context.limits)?;
+    // Of how many pixels each side of this one is, where it was decoded at a fraction.
+    let whole = f64::from(size.0) / f64::from(frame.width());
+    let fraction = 1.0 / whole.round();
     let moved =
         options.crop.is_some() || options.rotate != Rotate::None || options.flip != Flip::None;
     let frame = match moved {
@@ -204,6 +215,10 @@ pub fn apply(
         false => frame,
     };
     context.cancel.check()?;
+    let size = match fraction {
+        1.0 => (frame.width(), frame.height()),
+        _ => turned(size, options.rotate),
+    };
     let (mut shares, mut model) = (options.gravity.shares(), None);
     if let Some((task, name)) = self::model(options) {
         let (engine, cancel) = (context.engine, context.cancel);
@@ -212,12 +227,12 @@ pub fn apply(
             .time("inference", || engine.matte(name, &frame, cancel))?;
         let entry = engine.entry(task, name)?;
         model = Some((entry.name.clone(), entry.license.clone()));
-        shares = subject_shares(&matte, &frame, options);
+        shares = subject_shares(&matte, size, options);
     }
-    let frame = match fit::fitted((frame.width(), frame.height()), options, shares) {
+    let frame = match fit::fitted(size, options, shares) {
         Some(fitted) => context
             .stages
-            .time("resize", || resize(frame, &fitted, options)),
+            .time("resize", || resize(frame, &fitted.of(fraction), options)),
         None => frame,
     };
     context.cancel.check()?;
@@ -324,9 +339,8 @@ fn placed(frame: Frame, canvas: Canvas, options: &Transform) -> Frame {
 
 /// How what is cut off is to be divided, so that most of the subject stays: as
 /// [`Gravity::shares`].
-fn subject_shares(matte: &Mask, frame: &Frame, options: &Transform) -> (f64, f64) {
+fn subject_shares(matte: &Mask, size: (u32, u32), options: &Transform) -> (f64, f64) {
     let middle = Gravity::Center.shares();
-    let size = (frame.width(), frame.height());
     let Some(Fitted { part, .. }) = fit::fitted(size, options, middle) else {
         return middle;
     };

@@ -17,6 +17,16 @@ pub struct Fitted {
     pub canvas: Option<Canvas>,
 }
 
+impl Fitted {
+    /// The same for a picture that was decoded at a fraction of its size.
+    pub fn of(self, fraction: f64) -> Self {
+        Self {
+            part: self.part.map(|side| side * fraction),
+            ..self
+        }
+    }
+}
+
 /// How a picture of `size` is brought to the sides that are asked for; `None` where none is.
 /// `shares` says how the room that is left over, or what is cut off, is divided: 0 is all of it at
 /// the right or the lower end, 1 all at the left or the upper one.
