@@ -70,10 +70,13 @@ fi
 # The list is its own stamp: the venv is made anew when it changes.
 requirements='pillow>=10,<13
 numpy>=1.26,<3
-requests>=2.31,<3'
+requests>=2.31,<3
+openapi-python-client==0.29.1
+openapi-spec-validator==0.9.0
+schemathesis==4.32.5'
 
 if [ "$(cat "$venv/requirements.txt" 2>/dev/null || true)" != "$requirements" ] ||
-    ! "$venv/bin/python" -c 'import PIL, numpy, requests' >/dev/null 2>&1; then
+    ! "$venv/bin/python" -c 'import PIL, numpy, requests, schemathesis' >/dev/null 2>&1; then
     rm -rf "$venv"
     "$python" -m venv "$venv"
     printf '%s\n' "$requirements" >"$venv/wanted.txt"

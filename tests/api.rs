@@ -28,7 +28,7 @@ use common::{Form, Server, http, pictures, spawn};
 use serde_json::json;
 
 /// Every route of the service listener: method, path, and the media type of its answer.
-const ROUTES: [(&str, &str, &str); 11] = [
+const ROUTES: [(&str, &str, &str); 14] = [
     ("POST", "/v1/remove-background", "image/png"),
     ("POST", "/v1/restore", "image/jpeg"),
     ("POST", "/v1/transform", "image/jpeg"),
@@ -36,9 +36,12 @@ const ROUTES: [(&str, &str, &str); 11] = [
     ("POST", "/v1/batch", "application/zip"),
     ("POST", "/v1/inspect", "application/json"),
     ("GET", "/v1/models", "application/json"),
+    ("GET", "/v1/privacy", "application/json"),
+    ("GET", "/v1/transparency", "application/json"),
     ("GET", "/openapi.json", "application/json"),
     ("GET", "/healthz", "text/plain; charset=utf-8"),
     ("GET", "/readyz", "text/plain; charset=utf-8"),
+    ("GET", "/docs", "text/html; charset=utf-8"),
     ("GET", "/", "text/html; charset=utf-8"),
 ];
 
@@ -99,7 +102,7 @@ fn every_answer_has_the_headers_of_a_service_that_keeps_nothing() {
         }
         let policy = answer.header("content-security-policy").unwrap();
         let expected = match path {
-            "/" => "default-src 'self'; img-src 'self' blob:;",
+            "/" | "/docs" => "default-src 'self'; img-src 'self' blob:;",
             _ => "default-src 'none'; sandbox",
         };
         assert!(policy.starts_with(expected), "{path}: {policy}");

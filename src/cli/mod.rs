@@ -5,6 +5,8 @@ mod files;
 mod health;
 mod inputs;
 mod models;
+mod privacy;
+mod receipt;
 mod serve;
 
 use std::{io::Write, process::ExitCode};
@@ -69,9 +71,10 @@ pub fn run(arguments: Vec<String>, hardening: Hardening) -> ExitCode {
     }
 }
 
-/// Puts the settings of `serve`'s file before its flags, so that flags win.
+/// Puts the settings of `serve`'s file (and `privacy`'s, which is the same) before its flags, so that flags win.
 fn with_file(mut arguments: Vec<String>) -> Result<Vec<String>, String> {
-    if arguments.get(1).is_some_and(|name| name == "serve")
+    let takes_settings = |name: &String| ["serve", "privacy"].contains(&name.as_str());
+    if arguments.get(1).is_some_and(takes_settings)
         && let Some(file) = config::named_file(&arguments)
     {
         let from_file = config::file_arguments(&file, &arguments[2..])?;
@@ -95,6 +98,8 @@ fn command() -> Command {
         .subcommand(files::inspect_command())
         .subcommand(models::command())
         .subcommand(doctor::command())
+        .subcommand(privacy::command())
+        .subcommand(receipt::command())
         .subcommand(health::command())
         .subcommand(Command::new("openapi").about("Prints the OpenAPI document"))
 }
@@ -116,6 +121,8 @@ fn dispatch(matches: &ArgMatches, hardening: Hardening) -> Result<(), Failure> {
         "serve" => serve::run(settings(matches)?, hardening),
         "inspect" => files::inspect(matches),
         "models" => models::run(matches),
+        "privacy" => privacy::run(matches),
+        "receipt" => receipt::run(matches),
         "health" => health::run(matches),
         "doctor" => doctor::run(matches, hardening),
         _ => print(http::openapi_document()),

@@ -5,16 +5,20 @@ use std::sync::Arc;
 use super::Failure;
 use crate::{
     config::{Settings, runtime_dir},
+    digest,
     engine::Engine,
     ephemeral::{Spool, storage},
-    harden::process::Hardening,
-    http::Bound,
+    harden::{process::Hardening, stack::scrubbed},
+    http::{Bound, Build, Parts},
     observe::{Log, Metrics},
+    privacy::Notice,
+    receipt::Signer,
 };
 
 pub(super) fn run(settings: Settings, hardening: Hardening) -> Result<(), Failure> {
     let log = Log::new(settings.log_format);
     report_panics(log);
+    allow_many_connections();
     let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
     let storage =
         storage::inspect(settings.spool.as_deref(), runtime_dir()).map_err(Failure::Refused)?;
@@ -38,6 +42,9 @@ pub(super) fn run(settings: Settings, hardening: Hardening) -> Result<(), Failur
     }
     let bound = Bound::bind(&settings).map_err(Failure::Refused)?;
     let engine = Engine::open(&settings.engine, metrics.clone()).map_err(Failure::Refused)?;
+    let build = build(&engine);
+    let signer = signer(&settings, &build).map_err(Failure::Refused)?;
+    let notice = Notice::new(&settings, &storage, &metrics);
     let (service, scrape) = bound
         .addresses()
         .map_err(|e| Failure::Refused(e.to_string()))?;
@@ -55,9 +62,52 @@ pub(super) fn run(settings: Settings, hardening: Hardening) -> Result<(), Failur
         ),
     );
     let spool = Spool::new(storage.folder, settings.spool_budget.0, metrics.clone());
+    let parts = Parts {
+        settings,
+        engine,
+        spool,
+        metrics,
+        log,
+        signer,
+        build,
+        notice,
+    };
     bound
-        .run(settings, engine, spool, metrics, log)
+        .run(parts)
         .map_err(|e| Failure::Refused(e.to_string()))
+}
+
+/// What runs here. Beside each other, since both files are large; a file that may be run, but not
+/// read, has no digest.
+fn build(engine: &Engine) -> Build {
+    std::thread::scope(|scope| {
+        let program = scope.spawn(digest::of_this_program);
+        let runtime = digest::of_file(engine.runtime_file()).ok();
+        let program = program.join().ok().and_then(Result::ok);
+        Build { program, runtime }
+    })
+}
+
+/// The signer of receipts, where they are asked for. What its making leaves on the stack is
+/// overwritten.
+fn signer(settings: &Settings, build: &Build) -> Result<Option<Signer>, String> {
+    if !settings.receipts {
+        return Ok(None);
+    }
+    let program = build.program.clone().ok_or(
+        "--receipts: a receipt names the digest of this program, whose file cannot be read",
+    )?;
+    scrubbed(|| Signer::new(program)).map(Some)
+}
+
+/// Raises the number of open descriptors to what this process may have. Many systems give 1,024
+/// until asked, for the sake of programs that use select(2); a connection takes two.
+fn allow_many_connections() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    let current = maximum;
+    // Refused, it leaves what was: fewer connections, each as good.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current, maximum });
 }
 
 /// A panic is logged by its place in our source; its message could hold anything.

@@ -18,8 +18,10 @@ use std::{env, fs, net::SocketAddr, path::PathBuf, time::Duration};
 use clap::{Args, CommandFactory, Parser};
 
 pub use file::{file_arguments, named_file};
-pub use units::{Bytes, Ephemerality, Format, LogFormat, ModelChoice, PictureLimits};
-use units::{duration, megapixels};
+use units::megapixels;
+pub use units::{
+    Bytes, Ephemerality, Format, LogFormat, ModelChoice, Origin, PictureLimits, duration,
+};
 
 /// Settings that the server and the command line share.
 #[derive(Debug, Clone, Args)]
@@ -204,6 +206,21 @@ pub struct Settings {
     #[arg(long, env = "SAFELIGHT_SHUTDOWN_GRACE", default_value = "35s", value_parser = duration)]
     pub shutdown_grace: Duration,
 
+    /// Sign a receipt for every picture: the header Deletion-Receipt of its answer
+    #[arg(long, env = "SAFELIGHT_RECEIPTS", default_value_t = false, num_args = 0..=1,
+          default_missing_value = "true", require_equals = true, value_name = "BOOL",
+          action = clap::ArgAction::Set, value_parser = clap::builder::BoolishValueParser::new())]
+    pub receipts: bool,
+
+    /// Origins whose pages may call this service from a browser [default: none but its own]
+    #[arg(
+        long,
+        env = "SAFELIGHT_CORS_ORIGIN",
+        value_name = "ORIGIN",
+        value_delimiter = ','
+    )]
+    pub cors_origin: Vec<Origin>,
+
     /// How log records are written
     #[arg(long, env = "SAFELIGHT_LOG_FORMAT", value_enum, default_value = "auto")]
     pub log_format: LogFormat,
@@ -251,6 +268,17 @@ impl Settings {
         Ok(())
     }
 
+    /// The longest time that the upload of a body of `bytes` may take: `--upload-total`, and what
+    /// the slowest rate that is served takes for it.
+    pub fn longest_upload(&self, bytes: u64) -> Duration {
+        self.upload_total + upload_time(bytes)
+    }
+
+    /// Bytes of a request's body at most.
+    pub fn max_body(&self) -> u64 {
+        self.max_upload.0.saturating_mul(2)
+    }
+
     /// Every setting with its default and documentation, in the order of the help: for README
     /// and tests.
     pub fn table() -> Vec<(String, String, String)> {
@@ -271,6 +299,13 @@ impl Settings {
             })
             .collect()
     }
+}
+
+/// The time that an upload of so many bytes gets beyond `--upload-total`: a second for every
+/// 256 KiB, the slowest rate that is served.
+pub fn upload_time(bytes: u64) -> Duration {
+    const RATE: f64 = (256 << 10) as f64;
+    Duration::from_secs_f64(bytes as f64 / RATE)
 }
 
 /// `$XDG_RUNTIME_DIR`: a folder in memory that belongs to the user, where a login made one.

@@ -33,6 +33,7 @@ pub trait Model: Send {
 pub struct Runtime {
     environment: Environment,
     version: String,
+    file: PathBuf,
 }
 
 impl std::fmt::Debug for Runtime {
@@ -84,12 +85,18 @@ impl Runtime {
         Ok(Self {
             environment,
             version: version(&file).unwrap_or_else(|| "unknown".to_owned()),
+            file,
         })
     }
 
     /// The library's version.
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// The library's file.
+    pub fn file(&self) -> &Path {
+        &self.file
     }
 
     /// Loads a model from its bytes, with one thread and no memory that outlives a run.

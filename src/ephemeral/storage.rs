@@ -2,7 +2,7 @@
 //! `doctor`, judged by `--ephemerality`.
 
 use std::{
-    fs,
+    fs::{self, File},
     path::{Path, PathBuf},
 };
 
@@ -130,10 +130,24 @@ fn nameless(_: &Path) -> bool {
     false
 }
 
-/// Whether the folder lies on a tmpfs (statfs(2): TMPFS_MAGIC), and whether that one is `noswap`.
+/// The type of a tmpfs (statfs(2): TMPFS_MAGIC).
+#[cfg(target_os = "linux")]
+const TMPFS_MAGIC: i128 = 0x0102_1994;
+
+/// Whether an open file lies on a tmpfs.
+#[cfg(target_os = "linux")]
+pub(super) fn on_tmpfs(file: &File) -> bool {
+    rustix::fs::fstatfs(file).is_ok_and(|s| s.f_type as i128 == TMPFS_MAGIC)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn on_tmpfs(_: &File) -> bool {
+    false
+}
+
+/// Whether the folder lies on a tmpfs, and whether that one is `noswap`.
 #[cfg(target_os = "linux")]
 fn mount_of(folder: &Path) -> (bool, bool) {
-    const TMPFS_MAGIC: i128 = 0x0102_1994;
     let in_memory = rustix::fs::statfs(folder).is_ok_and(|s| s.f_type as i128 == TMPFS_MAGIC);
     let table = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     let path = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_path_buf());

@@ -12,10 +12,11 @@ use super::{
     AppState,
     body::Guarded,
     error::{problem, status},
+    receipt::Wanted,
     upload::{self, Expected, Upload},
 };
 use crate::{
-    ephemeral::{Ephemeral, Lease, Reason},
+    ephemeral::{Ephemeral, Lease, Reason, Spool},
     error::Error,
     harden::stack::scrubbed,
     job::{self, Accept, Answer, Answered, Input, Job, Site},
@@ -34,10 +35,19 @@ pub async fn operate(
     state: Data<AppState>,
 ) -> HttpResponse {
     let mut request = state.begin(recipe.name());
-    match process(recipe, &http, payload, &state, &mut request).await {
+    let wanted = match Wanted::read(&http, state.signer.as_ref()) {
+        Ok(wanted) => wanted,
+        Err(error) => return failed(&error, request),
+    };
+    let spool = state.spool_for(wanted.as_ref());
+    let mut response = match process(recipe, &http, payload, &state, &spool, &mut request).await {
         Ok((answer, lease)) => picture(answer, lease, request),
         Err(error) => failed(&error, request),
+    };
+    if let Some(wanted) = wanted {
+        wanted.put_into(&mut response);
     }
+    response
 }
 
 async fn process(
@@ -45,6 +55,7 @@ async fn process(
     http: &HttpRequest,
     payload: Payload,
     state: &Data<AppState>,
+    spool: &Spool,
     request: &mut Request,
 ) -> Result<(Answer, Lease), Error> {
     // A wrong query is refused before the body is read.
@@ -52,7 +63,7 @@ async fn process(
     if let Some(plan) = recipe.plan(pairs(&query))? {
         plan.check(&state.engine)?;
     }
-    let mut upload = receive(http, payload, recipe, state, request).await?;
+    let mut upload = receive(http, payload, recipe, state, spool, request).await?;
     let all = query
         .iter()
         .chain(&upload.options)
@@ -94,12 +105,13 @@ async fn receive(
     payload: Payload,
     recipe: Recipe,
     state: &AppState,
+    spool: &Spool,
     request: &mut Request,
 ) -> Result<Upload, Error> {
     let permit = state.gate.admit(http)?;
     let start = std::time::Instant::now();
     let expected = Expected::one(recipe.files(), &state.settings);
-    let received = upload::receive(http, payload, expected, &state.settings, &state.spool).await;
+    let received = upload::receive(http, payload, expected, &state.settings, spool).await;
     drop(permit);
     request.stages.add("upload", start.elapsed());
     let upload = received?;
@@ -174,7 +186,12 @@ pub(super) fn failed(error: &Error, mut request: Request) -> HttpResponse {
 /// `POST /v1/inspect`: what the header of a picture says.
 pub async fn inspect(http: HttpRequest, payload: Payload, state: Data<AppState>) -> HttpResponse {
     let mut request = state.begin("inspect");
-    match inspected(&http, payload, &state, &mut request).await {
+    let wanted = match Wanted::read(&http, state.signer.as_ref()) {
+        Ok(wanted) => wanted,
+        Err(error) => return failed(&error, request),
+    };
+    let spool = state.spool_for(wanted.as_ref());
+    let mut response = match inspected(&http, payload, &state, &spool, &mut request).await {
         Ok(facts) => {
             let mut response = HttpResponse::Ok();
             response.insert_header(("X-Request-Id", request.id.as_str()));
@@ -183,13 +200,18 @@ pub async fn inspect(http: HttpRequest, payload: Payload, state: Data<AppState>)
             response.json(facts)
         }
         Err(error) => failed(&error, request),
+    };
+    if let Some(wanted) = wanted {
+        wanted.put_into(&mut response);
     }
+    response
 }
 
 async fn inspected(
     http: &HttpRequest,
     payload: Payload,
     state: &Data<AppState>,
+    spool: &Spool,
     request: &mut Request,
 ) -> Result<serde_json::Value, Error> {
     if !query_pairs(http)?.is_empty() {
@@ -197,7 +219,7 @@ async fn inspected(
     }
     let permit = state.gate.admit(http)?;
     let expected = Expected::one(&[], &state.settings);
-    let received = upload::receive(http, payload, expected, &state.settings, &state.spool).await;
+    let received = upload::receive(http, payload, expected, &state.settings, spool).await;
     drop(permit);
     let mut upload = received?;
     request.bytes_in = upload.size();
@@ -242,5 +264,10 @@ impl AppState {
     pub fn begin(&self, operation: &'static str) -> Request {
         let id = Uuid::new_v4().to_string();
         Request::begin(id, operation, self.metrics.clone(), self.log)
+    }
+
+    /// The spool for a request's inputs; they are witnessed where a receipt will speak of them.
+    fn spool_for(&self, wanted: Option<&Wanted<'_>>) -> Spool {
+        wanted.map_or_else(|| self.spool.clone(), |wanted| wanted.spool(&self.spool))
     }
 }

@@ -2,16 +2,21 @@
 
 mod batch;
 mod body;
+mod cors;
 mod error;
 mod guard;
 mod images;
+mod linger;
 mod openapi;
+mod receipt;
 mod routes;
 mod service;
+mod statements;
 mod unshare;
 mod upload;
 
 use std::{
+    any::Any,
     net::{SocketAddr, TcpListener},
     sync::{
         Arc,
@@ -22,9 +27,9 @@ use std::{
 
 use actix_web::{
     App, HttpServer,
-    dev::{Server, Service as _},
+    dev::{Extensions, Server, Service as _},
     http::KeepAlive,
-    middleware::DefaultHeaders,
+    middleware::{Condition, DefaultHeaders},
     rt::{System, net::TcpStream},
     web,
 };
@@ -36,8 +41,11 @@ use crate::{
     ephemeral::{MemoryBudget, Spool},
     job::{Shared, Workers},
     observe::{Log, Metrics},
+    privacy::Notice,
+    receipt::Signer,
 };
 use guard::Gate;
+use linger::Lingering;
 
 pub use openapi::text as openapi_document;
 
@@ -59,8 +67,43 @@ pub struct AppState {
     pub log: Log,
     /// The door.
     pub gate: Gate,
+    /// What signs receipts, where they are given.
+    pub signer: Option<Signer>,
+    /// What runs here.
+    pub build: Build,
+    /// The privacy notice.
+    pub notice: Notice,
     /// Whether every model ran once.
     pub ready: AtomicBool,
+}
+
+/// What runs here: SHA-256 in hexadecimal, where the files can be read.
+#[derive(Debug)]
+pub struct Build {
+    /// Of this program.
+    pub program: Option<String>,
+    /// Of the ONNX Runtime library.
+    pub runtime: Option<String>,
+}
+
+/// What a service is made of, apart from its listeners.
+pub struct Parts {
+    /// The settings.
+    pub settings: Settings,
+    /// The models.
+    pub engine: Engine,
+    /// Where uploads are held.
+    pub spool: Spool,
+    /// The metrics.
+    pub metrics: Arc<Metrics>,
+    /// The log.
+    pub log: Log,
+    /// What signs receipts, where they are given.
+    pub signer: Option<Signer>,
+    /// What runs here.
+    pub build: Build,
+    /// The privacy notice.
+    pub notice: Notice,
 }
 
 /// Two bound listeners, not yet served.
@@ -94,14 +137,17 @@ impl Bound {
     ///
     /// # Errors
     /// Where the system refuses threads or sockets.
-    pub fn run(
-        self,
-        settings: Settings,
-        engine: Engine,
-        spool: Spool,
-        metrics: Arc<Metrics>,
-        log: Log,
-    ) -> std::io::Result<()> {
+    pub fn run(self, parts: Parts) -> std::io::Result<()> {
+        let Parts {
+            settings,
+            engine,
+            spool,
+            metrics,
+            log,
+            signer,
+            build,
+            notice,
+        } = parts;
         let engine = Arc::new(engine);
         let budget = MemoryBudget::new(settings.engine.memory_budget_bytes(), metrics.clone());
         let workers = Workers::start(
@@ -113,7 +159,7 @@ impl Bound {
             },
             metrics.clone(),
         )?;
-        let max_body = settings.max_upload.0.saturating_mul(2);
+        let max_body = settings.max_body();
         let state = web::Data::new(AppState {
             gate: Gate::new(
                 usize::from(settings.upload_permits),
@@ -128,6 +174,9 @@ impl Bound {
             workers,
             metrics,
             log,
+            signer,
+            build,
+            notice,
         });
         warm_up(&state)?;
         System::new().block_on(serve(self, state))
@@ -151,8 +200,9 @@ fn warm_up(state: &web::Data<AppState>) -> std::io::Result<()> {
 }
 
 async fn serve(bound: Bound, state: web::Data<AppState>) -> std::io::Result<()> {
-    let service = service_server(bound.service, state.clone())?;
-    let metrics = metrics_server(bound.metrics, state.clone())?;
+    let lingering = Lingering::here();
+    let service = service_server(bound.service, state.clone(), lingering.clone())?;
+    let metrics = metrics_server(bound.metrics, state.clone(), lingering.clone())?;
     let handles = (service.handle(), metrics.handle());
     let stop = async {
         stop_signal().await;
@@ -165,6 +215,7 @@ async fn serve(bound: Bound, state: web::Data<AppState>) -> std::io::Result<()> 
         handles.1.stop(false).await;
     };
     let (service, metrics, ()) = tokio::join!(service, metrics, stop);
+    lingering.end(Duration::from_secs(1)).await;
     service.and(metrics)
 }
 
@@ -184,14 +235,20 @@ async fn stop_signal() {
     }
 }
 
-fn service_server(listener: TcpListener, state: web::Data<AppState>) -> std::io::Result<Server> {
+fn service_server(
+    listener: TcpListener,
+    state: web::Data<AppState>,
+    lingering: Lingering,
+) -> std::io::Result<Server> {
     let settings = state.settings.clone();
     let read_timeout = settings.read_timeout;
+    let origins = settings.cors_origin.clone();
     let server = HttpServer::new(move || {
         App::new()
             .app_data(state.clone())
             .configure(routes::configure)
             .wrap(default_headers())
+            .wrap(Condition::new(!origins.is_empty(), cors::allow(&origins)))
             .wrap_fn(|mut request, next| {
                 unshare::unshare(&mut request);
                 next.call(request)
@@ -202,22 +259,28 @@ fn service_server(listener: TcpListener, state: web::Data<AppState>) -> std::io:
     // A client that closes its side is gone: its work stops at once.
     .h1_allow_half_closed(false)
     .client_request_timeout(settings.head_timeout)
-    // Long enough for a client that is still sending to read why it was refused.
-    .client_disconnect_timeout(Duration::from_secs(10))
+    // Not here, where the read buffer would be held as long: see `linger`.
+    .client_disconnect_timeout(Duration::ZERO)
     .shutdown_timeout(settings.shutdown_grace.as_secs().max(1))
     .max_connections(1024)
     .disable_signals()
-    .on_connect(move |connection, _| {
+    .on_connect(on_connect(lingering, read_timeout));
+    Ok(server.listen(listener)?.run())
+}
+
+/// What happens to a socket before its first byte is read.
+fn on_connect(
+    lingering: Lingering,
+    read_timeout: Duration,
+) -> impl Fn(&dyn Any, &mut Extensions) + Clone + Send {
+    move |connection, extensions| {
         if let Some(stream) = connection.downcast_ref::<TcpStream>() {
-            let socket = SockRef::from(stream);
             // Failing to set it leaves the system's own, longer time-out.
             #[cfg(target_os = "linux")]
-            let _ = socket.set_tcp_user_timeout(Some(read_timeout));
-            #[cfg(not(target_os = "linux"))]
-            let _ = (socket, read_timeout);
+            let _ = SockRef::from(stream).set_tcp_user_timeout(Some(read_timeout));
+            extensions.insert(lingering.keep(stream));
         }
-    });
-    Ok(server.listen(listener)?.run())
+    }
 }
 
 /// Headers that every answer has, unless a route has set its own.
@@ -231,7 +294,12 @@ fn default_headers() -> DefaultHeaders {
         .add(("Vary", "Accept"))
 }
 
-fn metrics_server(listener: TcpListener, state: web::Data<AppState>) -> std::io::Result<Server> {
+fn metrics_server(
+    listener: TcpListener,
+    state: web::Data<AppState>,
+    lingering: Lingering,
+) -> std::io::Result<Server> {
+    let settings = state.settings.clone();
     let server = HttpServer::new(move || {
         App::new()
             .app_data(state.clone())
@@ -244,6 +312,12 @@ fn metrics_server(listener: TcpListener, state: web::Data<AppState>) -> std::io:
             })
     })
     .workers(1)
-    .disable_signals();
+    // Whoever posts a picture to the wrong port finds the same care as on the right one.
+    .keep_alive(KeepAlive::Disabled)
+    .h1_allow_half_closed(false)
+    .client_request_timeout(settings.head_timeout)
+    .client_disconnect_timeout(Duration::ZERO)
+    .disable_signals()
+    .on_connect(on_connect(lingering, settings.read_timeout));
     Ok(server.listen(listener)?.run())
 }

@@ -5,14 +5,18 @@ use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 use utoipa::openapi::{
-    ComponentsBuilder, Content, HttpMethod, InfoBuilder, LicenseBuilder, Object, ObjectBuilder,
-    OpenApi, OpenApiBuilder, PathItem, Paths, Ref, RefOr, Required, ResponseBuilder, Schema,
+    ComponentsBuilder, Content, HeaderBuilder, HttpMethod, InfoBuilder, LicenseBuilder, Object,
+    ObjectBuilder, OpenApi, OpenApiBuilder, PathItem, Paths, Ref, RefOr, Required, ResponseBuilder,
+    Schema,
     path::{OperationBuilder, ParameterBuilder, ParameterIn},
     request_body::RequestBodyBuilder,
     schema::{ArrayBuilder, ArrayItems, KnownFormat, SchemaFormat, SchemaType, Type},
 };
 
-use super::routes::{ROUTES, Route, Takes};
+use super::{
+    receipt,
+    routes::{ROUTES, Route, Takes},
+};
 use crate::{
     error::CODES,
     ops::{
@@ -82,12 +86,12 @@ fn operation(route: &Route) -> OperationBuilder {
         }
         Takes::Picture => {
             let schema = Ref::from_schema_name("Header");
-            let ok = ResponseBuilder::new().description("What the header says.");
+            let ok = receipt_of(ResponseBuilder::new()).description("What the header says.");
             operation = operation.request_body(Some(body(&[], &[]))).response(
                 "200",
                 ok.content("application/json", Content::new(Some(schema))),
             );
-            errors(operation)
+            errors(receipt_wishes(operation))
         }
         Takes::Batch => {
             let recipe = Recipe::Pipeline;
@@ -113,7 +117,7 @@ fn operation(route: &Route) -> OperationBuilder {
             let specs: Vec<&Spec> = recipe.specs().collect();
             operation = parameters(operation, &specs);
             operation = operation.request_body(Some(body(&specs, recipe.files())));
-            let mut ok = ResponseBuilder::new().description("The picture.");
+            let mut ok = receipt_of(ResponseBuilder::new()).description("The picture.");
             for mime in ["image/png", "image/webp", "image/jpeg"] {
                 ok = ok.content(mime, Content::new(Some(binary("The picture."))));
             }
@@ -124,9 +128,46 @@ fn operation(route: &Route) -> OperationBuilder {
                 let zip = Content::new(Some(binary("`color.*` and `alpha.png`.")));
                 ok = ok.content("application/zip", zip);
             }
-            errors(operation.response("200", ok))
+            errors(receipt_wishes(operation).response("200", ok))
         }
     }
+}
+
+/// The header of an answer that carries a receipt.
+fn receipt_of(response: ResponseBuilder) -> ResponseBuilder {
+    let about = "Where the service gives receipts: a signed statement of how the input ended (JWS, \
+                 compact form); the key is in /v1/transparency. Errors carry it too, where an input \
+                 was received.";
+    let header = HeaderBuilder::new()
+        .schema(Some(text_property("A receipt.")))
+        .description(Some(about));
+    response.header("Deletion-Receipt", header.build())
+}
+
+/// The headers by which a client says what its receipt is to hold.
+fn receipt_wishes(operation: OperationBuilder) -> OperationBuilder {
+    let wishes = [
+        (
+            receipt::NONCE,
+            "A random word that the receipt repeats: 1 to 64 letters, digits, `-` and `_`. Looked at \
+             where the service gives receipts.",
+        ),
+        (
+            receipt::DIGEST,
+            "`sha-256`: the receipt names the hash of each input. Looked at where the service gives \
+             receipts.",
+        ),
+    ];
+    wishes
+        .into_iter()
+        .fold(operation, |operation, (name, about)| {
+            let parameter = ParameterBuilder::new()
+                .name(name)
+                .parameter_in(ParameterIn::Header)
+                .required(Required::False)
+                .schema(Some(text_property(about)));
+            operation.parameter(parameter.description(Some(about)))
+        })
 }
 
 /// Options as query parameters.
@@ -248,7 +289,7 @@ fn schema(spec: &Spec) -> Schema {
         options::Kind::Text(form, example) => object
             .schema_type(Type::String)
             .description(Some(format!("{} Takes {form}.", spec.doc.trim())))
-            .examples([json!(example)]),
+            .examples((!example.is_empty()).then(|| json!(example))),
     };
     if !spec.default.is_empty() {
         object = object.default(Some(default));

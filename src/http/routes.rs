@@ -2,7 +2,7 @@
 
 use actix_web::web::{self, ServiceConfig};
 
-use super::{batch, images, service};
+use super::{batch, images, service, statements};
 use crate::ops::{Kind, Recipe};
 
 /// What a route takes.
@@ -80,6 +80,16 @@ pub const ROUTES: &[Route] = &[
         "Says what the header of a picture says; decodes nothing.",
     ),
     get("/v1/models", JSON, "Lists the models with their licences."),
+    get(
+        "/v1/privacy",
+        JSON,
+        "What is received, kept, logged and measured here; also as Markdown or plain text.",
+    ),
+    get(
+        "/v1/transparency",
+        JSON,
+        "What runs here, in which modes, and the key of its receipts.",
+    ),
     get("/openapi.json", JSON, "This document."),
     get("/healthz", TEXT, "Whether the process answers."),
     get(
@@ -87,6 +97,7 @@ pub const ROUTES: &[Route] = &[
         TEXT,
         "Whether every model has run and work is taken.",
     ),
+    get("/docs", "text/html", "This document, to be read."),
     get("/", "text/html", "The demo page."),
 ];
 
@@ -101,6 +112,8 @@ pub fn configure(config: &mut ServiceConfig) {
             (_, Takes::Batch) => web::post().to(batch::run),
             (_, Takes::Picture) => web::post().to(images::inspect),
             ("/v1/models", _) => web::get().to(service::models),
+            ("/v1/privacy", _) => web::get().to(statements::privacy),
+            ("/v1/transparency", _) => web::get().to(statements::transparency),
             ("/openapi.json", _) => web::get().to(service::openapi),
             ("/healthz", _) => web::get().to(service::live),
             ("/readyz", _) => web::get().to(service::ready),
@@ -113,7 +126,8 @@ pub fn configure(config: &mut ServiceConfig) {
                 .default_service(wrong),
         );
     }
-    for path in service::page_paths().filter(|path| *path != "/") {
+    let listed = |path: &&str| ROUTES.iter().any(|route| route.path == *path);
+    for path in service::page_paths().filter(|path| !listed(path)) {
         let wrong = web::to(|| async { service::wrong_method("GET") });
         config.service(
             web::resource(path)

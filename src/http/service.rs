@@ -33,6 +33,13 @@ const PAGE: &[(&str, &str, &[u8])] = &[
     ),
     ("/assets/compare.js", JS, include_bytes!("page/compare.js")),
     ("/assets/curl.js", JS, include_bytes!("page/curl.js")),
+    (
+        "/docs",
+        "text/html; charset=utf-8",
+        include_bytes!("page/docs.html"),
+    ),
+    ("/assets/docs.css", CSS, include_bytes!("page/docs.css")),
+    ("/assets/docs.js", JS, include_bytes!("page/docs.js")),
     ("/assets/files.js", JS, include_bytes!("page/files.js")),
     (
         "/assets/operations.js",

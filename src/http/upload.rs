@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::guard::content_length;
 use crate::{
-    config::Settings,
+    config::{Settings, upload_time},
     ephemeral::{Ephemeral, Reason, Spool},
     error::Error,
     job::Input,
@@ -309,9 +309,6 @@ struct Clock {
 }
 
 impl Clock {
-    /// Bytes a second that an upload must reach, beyond `--upload-total`.
-    const RATE: f64 = (256 << 10) as f64;
-
     fn new(settings: &Settings) -> Self {
         let limit = settings.upload_total;
         Self {
@@ -322,7 +319,7 @@ impl Clock {
     }
 
     fn received(&mut self, bytes: u64) {
-        let more = Duration::from_secs_f64(bytes as f64 / Self::RATE);
+        let more = upload_time(bytes);
         self.total += more;
         self.limit += more;
     }

@@ -40,7 +40,14 @@ pub enum Input {
 impl Input {
     fn probe(&mut self, limits: &PictureLimits) -> Result<Header, Error> {
         match self {
-            Self::Spooled(upload) => codec::probe(upload.reader()?, limits),
+            Self::Spooled(upload) => {
+                let header = codec::probe(upload.reader()?, limits);
+                if header.is_err() {
+                    // It is refused for what it is: what that was, is all that is left to say.
+                    upload.take_digest();
+                }
+                header
+            }
             Self::Memory(bytes) => codec::probe(&mut Cursor::new(bytes), limits),
         }
     }
@@ -61,6 +68,7 @@ impl Input {
                 let bytes = upload.read_all()?;
                 let frame = guarded_decode(&bytes, header, least);
                 drop(bytes);
+                upload.take_digest();
                 upload.close(if frame.is_ok() {
                     Reason::Decoded
                 } else {
@@ -105,6 +113,9 @@ pub fn inspect(
     // Its bytes are of no more use after this, whatever the header says.
     input.set_reason(Reason::Error);
     let header = input.probe(limits)?;
+    if let Input::Spooled(upload) = &mut input {
+        upload.take_digest();
+    }
     let (width, height) = header.upright_size();
     let facts = serde_json::json!({
         "type": header.format.name(),

@@ -206,6 +206,24 @@ fn work_in_progress_ends_after_sigterm() {
     assert_eq!(fs::read_dir(&server.spool).unwrap().count(), 0);
 }
 
+/// The answer is there before the body is: it must not be lost in a reset, and a client that sends
+/// all before it reads must find it.
+#[test]
+fn who_is_refused_while_sending_reads_why() {
+    let server = common::spawn(&["--max-upload", "64KiB"]);
+    let large = vec![7; 1 << 20];
+    let mut stream = http::begin(server.address, CUT, "image/png", large.len(), &[]);
+    for part in large.chunks(64 << 10) {
+        stream.write_all(part).expect("the connection is open");
+        thread::sleep(Duration::from_millis(40));
+    }
+    http::read(&mut stream).expect("an answer").assert_problem(
+        "sent slowly",
+        413,
+        "body_too_large",
+    );
+}
+
 /// A tmpfs of eight MiB, until it is dropped.
 struct Tmpfs(PathBuf);
 

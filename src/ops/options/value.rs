@@ -59,13 +59,8 @@ pub trait Value: Sized {
 impl Value for bool {
     const KIND: Kind = Kind::Flag;
 
-    /// HTML forms, query strings and other services write truth in many ways.
     fn parse(text: &str) -> Option<Self> {
-        match text.to_ascii_lowercase().as_str() {
-            "true" | "1" | "yes" | "on" | "t" | "y" => Some(true),
-            "false" | "0" | "no" | "off" | "f" | "n" => Some(false),
-            _ => None,
-        }
+        text.parse().ok()
     }
 }
 
@@ -138,7 +133,7 @@ pub(super) use choice;
 pub struct ModelName(pub String);
 
 impl Value for ModelName {
-    const KIND: Kind = Kind::Text("the name of a model; GET /v1/models lists them", "cutout");
+    const KIND: Kind = Kind::Text("the name of a model; GET /v1/models lists them", "");
 
     fn parse(text: &str) -> Option<Self> {
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
