@@ -35,6 +35,7 @@ has chromium chromium-browser google-chrome || packages="$packages chromium"
 has strace || packages="$packages strace"
 has node || packages="$packages nodejs"
 has curl || packages="$packages curl"
+has c++ g++ clang++ || packages="$packages g++"
 "$python" -c 'import ensurepip, venv' >/dev/null 2>&1 || packages="$packages python3-venv"
 
 prometheus=

@@ -86,6 +86,50 @@ fn every_route_answers_and_the_document_lists_them_all() {
     server.assert_books_balance();
 }
 
+/// RFC 9110, section 9.3.2: the same head as GET gives, and no body.
+#[test]
+fn head_is_get_without_the_body() {
+    let server = spawn(&[]);
+    let ask = |address, method: &str, path: &str| {
+        let request = http::head(method, path, &[], 0);
+        let bytes = http::exchange(address, request.as_bytes()).unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        let lines = head.lines().filter(|line| {
+            let name = line.split(':').next().unwrap();
+            !["date", "x-request-id"].contains(&name)
+        });
+        let mut lines: Vec<_> = lines.map(str::to_owned).collect();
+        lines.sort();
+        (lines, body.to_owned())
+    };
+    let gets = ROUTES.iter().filter(|(method, ..)| *method == "GET");
+    let paths = gets.map(|(_, path, _)| (server.address, *path, "200"));
+    let others = [
+        (server.address, "/assets/app.js", "200"),
+        (server.metrics, "/healthz", "200"),
+        (server.address, "/nowhere", "404"),
+    ];
+    for (address, path, status) in paths.chain(others) {
+        let (got, body) = ask(address, "GET", path);
+        let (head, none) = ask(address, "HEAD", path);
+        assert!(!body.is_empty() && none.is_empty(), "{path}: {none}");
+        assert_eq!(head, got, "{path}");
+        let first = format!("HTTP/1.1 {status} ");
+        assert!(
+            head.iter().any(|line| line.starts_with(&first)),
+            "{path}: {head:?}"
+        );
+    }
+    let (head, none) = ask(server.address, "HEAD", "/v1/restore");
+    assert!(none.is_empty());
+    assert!(
+        head.iter().any(|line| line.starts_with("HTTP/1.1 405 ")),
+        "{head:?}"
+    );
+    assert!(head.contains(&"allow: POST".to_owned()), "{head:?}");
+}
+
 #[test]
 fn every_answer_has_the_headers_of_a_service_that_keeps_nothing() {
     let server = spawn(&[]);

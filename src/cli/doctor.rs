@@ -39,7 +39,13 @@ pub(super) fn run(matches: &ArgMatches, hardening: Hardening) -> Result<(), Fail
                 true,
                 format!("spool {} ({})", storage.folder.display(), storage.chosen_by),
             );
-            report.line(storage.in_memory, "the spool is on a tmpfs");
+            report.line(
+                storage.in_memory,
+                match storage.noswap {
+                    true => "the spool is on a tmpfs (noswap)",
+                    false => "the spool is on a tmpfs",
+                },
+            );
             report.line(
                 storage.nameless,
                 "files in the spool have no name (O_TMPFILE)",

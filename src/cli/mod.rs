@@ -6,6 +6,7 @@ mod health;
 mod inputs;
 mod models;
 mod privacy;
+mod prove;
 mod receipt;
 mod serve;
 
@@ -101,6 +102,7 @@ fn command() -> Command {
         .subcommand(privacy::command())
         .subcommand(receipt::command())
         .subcommand(health::command())
+        .subcommand(prove::command())
         .subcommand(Command::new("openapi").about("Prints the OpenAPI document"))
 }
 
@@ -124,6 +126,7 @@ fn dispatch(matches: &ArgMatches, hardening: Hardening) -> Result<(), Failure> {
         "privacy" => privacy::run(matches),
         "receipt" => receipt::run(matches),
         "health" => health::run(matches),
+        "prove" => prove::run(matches),
         "doctor" => doctor::run(matches, hardening),
         _ => print(http::openapi_document()),
     }

@@ -17,9 +17,9 @@ use crate::{
 
 pub(super) fn run(settings: Settings, hardening: Hardening) -> Result<(), Failure> {
     let log = Log::new(settings.log_format);
-    report_panics(log);
-    allow_many_connections();
     let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
+    report_panics(log, metrics.clone());
+    allow_many_connections();
     let storage =
         storage::inspect(settings.spool.as_deref(), runtime_dir()).map_err(Failure::Refused)?;
     let objections = storage.judge(settings.ephemerality).map_err(|objections| {
@@ -30,8 +30,8 @@ pub(super) fn run(settings: Settings, hardening: Hardening) -> Result<(), Failur
     metrics
         .storage_exposed
         .set(i64::from(!objections.is_empty()));
-    for objection in objections {
-        log.say("warn", "storage", objection);
+    if !objections.is_empty() {
+        log.say("warn", "storage", objections.join("; "));
     }
     if !hardening.not_dumpable {
         log.say(
@@ -110,9 +110,10 @@ fn allow_many_connections() {
     let _ = setrlimit(Resource::Nofile, Rlimit { current, maximum });
 }
 
-/// A panic is logged by its place in our source; its message could hold anything.
-fn report_panics(log: Log) {
+/// A panic is counted and logged by its place in our source; its message could hold anything.
+fn report_panics(log: Log, metrics: Arc<Metrics>) {
     std::panic::set_hook(Box::new(move |panic| {
+        metrics.panics.inc();
         let place = panic
             .location()
             .map(|at| format!("{}:{}", at.file(), at.line()));

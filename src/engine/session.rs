@@ -17,7 +17,10 @@ use ort::{
 };
 
 use super::manifest::Entry;
-use crate::error::Error;
+use crate::{
+    error::Error,
+    harden::fault::{self, Place},
+};
 
 /// A loaded model: a batch of one picture in, one array out.
 pub trait Model: Send {
@@ -181,6 +184,10 @@ pub struct OrtModel {
 
 impl Model for OrtModel {
     fn run(&mut self, input: Array4<f32>) -> Result<ArrayD<f32>, Error> {
+        fault::pass(Place::Inference);
+        if fault::fails(Place::Inference) {
+            return Err(Error::ModelFailed);
+        }
         let tensor = TensorRef::from_array_view(input.view()).map_err(|_| Error::ModelFailed)?;
         let outputs = self
             .session

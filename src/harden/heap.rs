@@ -3,20 +3,23 @@
 //! glibc has a switch for that, `M_PERTURB`, but it leaves blocks of up to 1,032 bytes alone: they
 //! go into the thread's own cache as they are (`tcache`, glibc 2.26 and newer), and an encoder's
 //! first kilobyte of output with them. So this program has a `free` and a `realloc` of its own,
-//! which the linker and the loader prefer to the library's, for every library in the process.
+//! which the linker and the loader prefer to the library's, for every library in the process. Not
+//! while fuzzing: the address sanitizer has a heap of its own.
 #![allow(unsafe_code)]
 
 /// Whether `free` overwrites, so that nobody else has to.
 pub(super) const OVERWRITES: bool = cfg!(all(
     target_os = "linux",
     target_env = "gnu",
-    not(target_feature = "crt-static")
+    not(target_feature = "crt-static"),
+    not(fuzzing)
 ));
 
 #[cfg(all(
     target_os = "linux",
     target_env = "gnu",
-    not(target_feature = "crt-static")
+    not(target_feature = "crt-static"),
+    not(fuzzing)
 ))]
 mod glibc {
     use std::ptr;

@@ -26,6 +26,7 @@ use tokio::{
 use super::{
     AppState,
     error::problem_text,
+    guard::caught,
     images::{checked, failed, pairs, prepare, query_pairs, queued},
     upload::{self, Expected},
 };
@@ -43,7 +44,8 @@ const CHUNK: usize = 16 << 10;
 /// Answers a batch.
 pub async fn run(http: HttpRequest, payload: Payload, state: Data<AppState>) -> HttpResponse {
     let mut request = state.begin("batch");
-    match received(&http, payload, &state, &mut request).await {
+    let received = received(&http, payload, &state, &mut request);
+    match caught(received).await {
         Ok(mut batch) => {
             batch.id.clone_from(&request.id);
             let (sender, receiver) = mpsc::channel(1);
@@ -83,7 +85,7 @@ async fn received(
     let permit = state.gate.admit_batch(http)?;
     let start = std::time::Instant::now();
     let expected = Expected::batch(Recipe::Pipeline.files(), &state.settings);
-    let received = upload::receive(http, payload, expected, &state.settings, &state.spool).await;
+    let received = upload::receive(http, payload, expected, state, &state.spool).await;
     drop(permit);
     request.stages.add("upload", start.elapsed());
     let mut upload = received?;

@@ -12,7 +12,11 @@ use actix_web::{
     web::Bytes,
 };
 
-use crate::{ephemeral::Lease, observe::Request};
+use crate::{
+    ephemeral::Lease,
+    harden::fault::{self, Place},
+    observe::Request,
+};
 
 /// Bytes of one chunk. Below the server's write buffer (32 KiB), so that a chunk is copied there
 /// and the guards end before the client can have the whole answer.
@@ -48,6 +52,7 @@ impl MessageBody for Guarded {
         if self.bytes.is_empty() {
             return Poll::Ready(None);
         }
+        fault::pass(Place::Body);
         let len = self.bytes.len().min(CHUNK);
         let chunk = self.bytes.split_to(len);
         let last = self.bytes.is_empty();

@@ -1,23 +1,30 @@
-//! Admission, before a byte of the body is read: is the service open, is there a permit.
+//! Admission, before a byte of the body is read: is the service open, is there a permit. And the
+//! guard against panics in what follows.
 
 use std::{
+    future::{Future, poll_fn},
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    task::Poll,
     time::Duration,
 };
 
 use actix_web::{HttpRequest, http::header};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::error::{Error, Resource};
 
-/// The upload permits and the switch that closes the door.
+/// The upload permits, and the two steps of the end: nobody is let in any more, then nobody may
+/// stay.
 #[derive(Debug)]
 pub struct Gate {
     permits: Arc<Semaphore>,
     stopping: AtomicBool,
+    closed: watch::Sender<bool>,
     max_body: u64,
     max_batch: u64,
 }
@@ -29,6 +36,7 @@ impl Gate {
         Self {
             permits: Arc::new(Semaphore::new(permits)),
             stopping: false.into(),
+            closed: watch::Sender::new(false),
             max_body,
             max_batch,
         }
@@ -76,7 +84,7 @@ impl Gate {
             })
     }
 
-    /// No new work from now on.
+    /// No new work from now on; what was let in may end.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
     }
@@ -85,6 +93,31 @@ impl Gate {
     pub fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)
     }
+
+    /// From now on nobody waits any longer.
+    pub fn close(&self) {
+        self.closed.send_replace(true);
+    }
+
+    /// Ends when [`Gate::close`] is called, or was.
+    pub fn closed(&self) -> impl Future<Output = ()> + use<> {
+        let mut closed = self.closed.subscribe();
+        async move {
+            // Where the gate itself is gone, everything is over.
+            let _ = closed.wait_for(|closed| *closed).await;
+        }
+    }
+}
+
+/// Ends with [`Error::Internal`] where `work` panics. Its guards are dropped by then; the connection
+/// lives on to say what happened.
+pub async fn caught<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let mut work = pin!(work);
+    poll_fn(|context| {
+        let poll = AssertUnwindSafe(|| work.as_mut().poll(context));
+        catch_unwind(poll).unwrap_or(Poll::Ready(Err(Error::Internal)))
+    })
+    .await
 }
 
 /// The declared length of a body, where it is declared.

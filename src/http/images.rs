@@ -1,7 +1,7 @@
 //! The routes that take a picture: receive, prepare, queue, answer.
 
 use actix_web::{
-    HttpRequest, HttpResponse,
+    HttpRequest, HttpResponse, HttpResponseBuilder,
     http::header,
     web::{self, Data, Payload},
 };
@@ -12,13 +12,17 @@ use super::{
     AppState,
     body::Guarded,
     error::{problem, status},
+    guard::caught,
     receipt::Wanted,
     upload::{self, Expected, Upload},
 };
 use crate::{
     ephemeral::{Ephemeral, Lease, Reason, Spool},
     error::Error,
-    harden::stack::scrubbed,
+    harden::{
+        fault::{self, Place},
+        stack::scrubbed,
+    },
     job::{self, Accept, Answer, Answered, Input, Job, Site},
     observe::Request,
     ops::{self, Plan, Recipe},
@@ -40,8 +44,12 @@ pub async fn operate(
         Err(error) => return failed(&error, request),
     };
     let spool = state.spool_for(wanted.as_ref());
-    let mut response = match process(recipe, &http, payload, &state, &spool, &mut request).await {
-        Ok((answer, lease)) => picture(answer, lease, request),
+    let work = async {
+        let (answer, lease) = process(recipe, &http, payload, &state, &spool, &mut request).await?;
+        Ok((head(&answer, &request), answer.bytes, lease))
+    };
+    let mut response = match caught(work).await {
+        Ok((mut head, bytes, lease)) => head.body(Guarded::new(bytes, lease, request)),
         Err(error) => failed(&error, request),
     };
     if let Some(wanted) = wanted {
@@ -111,7 +119,7 @@ async fn receive(
     let permit = state.gate.admit(http)?;
     let start = std::time::Instant::now();
     let expected = Expected::one(recipe.files(), &state.settings);
-    let received = upload::receive(http, payload, expected, &state.settings, spool).await;
+    let received = upload::receive(http, payload, expected, state, spool).await;
     drop(permit);
     request.stages.add("upload", start.elapsed());
     let upload = received?;
@@ -142,25 +150,35 @@ pub(super) async fn prepare(
 }
 
 /// Waits for the job's answer. Dropping this future takes the job out of the queue, or tells it
-/// to stop at its next checkpoint.
+/// to stop at its next checkpoint; so does the end of the service.
 pub(super) async fn queued(job: Job, state: &AppState) -> Result<Answered, Error> {
     let (deliver, mut answered) = oneshot::channel();
     let ticket = state.workers.submit(job, move |answer| {
         // Where the receiver is gone nobody waits, and the answer is dropped here.
         let _ = deliver.send(answer);
     })?;
-    let answer = match timeout(state.settings.queue_wait, &mut answered).await {
-        Ok(answer) => answer,
-        Err(_) => {
-            ticket.expire()?;
-            answered.await
+    let answer = async {
+        match timeout(state.settings.queue_wait, &mut answered).await {
+            Ok(answer) => Ok(answer),
+            Err(_) => {
+                ticket.expire()?;
+                Ok(answered.await)
+            }
         }
     };
-    answer.map_err(|_| Error::Internal)
+    tokio::select! {
+        biased;
+        answer = answer => answer?.map_err(|_| Error::Internal),
+        () = state.gate.closed() => {
+            ticket.shut_down();
+            Err(Error::ShuttingDown)
+        }
+    }
 }
 
-/// The picture as body, with its guards.
-fn picture(answer: Answer, lease: Lease, request: Request) -> HttpResponse {
+/// The head of a picture's answer.
+fn head(answer: &Answer, request: &Request) -> HttpResponseBuilder {
+    fault::pass(Place::Response);
     let mut response = HttpResponse::Ok();
     response
         .insert_header((header::CONTENT_TYPE, answer.mime))
@@ -175,12 +193,20 @@ fn picture(answer: Answer, lease: Lease, request: Request) -> HttpResponse {
     if let Some(confidence) = answer.confidence {
         response.insert_header(("X-Mask-Confidence", format!("{confidence:.3}")));
     }
-    response.body(Guarded::new(answer.bytes, lease, request))
+    response
 }
 
+/// The answer to a request that failed.
 pub(super) fn failed(error: &Error, mut request: Request) -> HttpResponse {
     request.failed(error, status(error).as_u16());
-    problem(error, &request.id)
+    // For the books a body that breaks off is a client that is gone. Should somebody still be
+    // there to read, it is one that has sent no end, or chunks that are none.
+    let broken_off = Error::MalformedRequest("The body breaks off, or its chunks are broken.");
+    let shown = match error {
+        Error::Cancelled => &broken_off,
+        other => other,
+    };
+    problem(shown, &request.id)
 }
 
 /// `POST /v1/inspect`: what the header of a picture says.
@@ -191,7 +217,8 @@ pub async fn inspect(http: HttpRequest, payload: Payload, state: Data<AppState>)
         Err(error) => return failed(&error, request),
     };
     let spool = state.spool_for(wanted.as_ref());
-    let mut response = match inspected(&http, payload, &state, &spool, &mut request).await {
+    let work = inspected(&http, payload, &state, &spool, &mut request);
+    let mut response = match caught(work).await {
         Ok(facts) => {
             let mut response = HttpResponse::Ok();
             response.insert_header(("X-Request-Id", request.id.as_str()));
@@ -219,7 +246,7 @@ async fn inspected(
     }
     let permit = state.gate.admit(http)?;
     let expected = Expected::one(&[], &state.settings);
-    let received = upload::receive(http, payload, expected, &state.settings, spool).await;
+    let received = upload::receive(http, payload, expected, state, spool).await;
     drop(permit);
     let mut upload = received?;
     request.bytes_in = upload.size();
@@ -243,7 +270,8 @@ fn no_options() -> Error {
     }
 }
 
-pub(super) fn query_pairs(http: &HttpRequest) -> Result<Vec<(String, String)>, Error> {
+/// The pairs of a request's query.
+pub fn query_pairs(http: &HttpRequest) -> Result<Vec<(String, String)>, Error> {
     let pairs = web::Query::<Vec<(String, String)>>::from_query(http.query_string())
         .map_err(|_| Error::MalformedRequest("The query is not well-formed."))?
         .into_inner();

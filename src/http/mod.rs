@@ -4,6 +4,8 @@ mod batch;
 mod body;
 mod cors;
 mod error;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod guard;
 mod images;
 mod linger;
@@ -48,6 +50,9 @@ use guard::Gate;
 use linger::Lingering;
 
 pub use openapi::text as openapi_document;
+
+/// Time for the last bytes of answers that are written, at the end of the service.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// What every request shares. Built once; each server thread holds the same one.
 pub struct AppState {
@@ -210,13 +215,28 @@ async fn serve(bound: Bound, state: web::Data<AppState>) -> std::io::Result<()> 
             .log
             .say("info", "stop", "no new work; what is in progress may end");
         state.gate.stop();
-        state.workers.stop();
+        drain(&state).await;
         handles.0.stop(true).await;
         handles.1.stop(false).await;
     };
     let (service, metrics, ()) = tokio::join!(service, metrics, stop);
     lingering.end(Duration::from_secs(1)).await;
     service.and(metrics)
+}
+
+/// Lets end what was let in, while the listener is open: who comes now is answered 503, and so is a
+/// look at `/readyz`. Whoever has not ended within the grace is told so.
+async fn drain(state: &AppState) {
+    let ended = async || {
+        while state.metrics.in_flight.get() > 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let grace = state.settings.shutdown_grace;
+    if tokio::time::timeout(grace, ended()).await.is_err() {
+        state.gate.close();
+        let _ = tokio::time::timeout(FAREWELL, ended()).await;
+    }
 }
 
 /// Ends when the process is told to stop.
@@ -261,7 +281,7 @@ fn service_server(
     .client_request_timeout(settings.head_timeout)
     // Not here, where the read buffer would be held as long: see `linger`.
     .client_disconnect_timeout(Duration::ZERO)
-    .shutdown_timeout(settings.shutdown_grace.as_secs().max(1))
+    .shutdown_timeout(FAREWELL.as_secs())
     .max_connections(1024)
     .disable_signals()
     .on_connect(on_connect(lingering, read_timeout));
@@ -303,8 +323,8 @@ fn metrics_server(
     let server = HttpServer::new(move || {
         App::new()
             .app_data(state.clone())
-            .route("/metrics", web::get().to(service::metrics))
-            .route("/healthz", web::get().to(service::live))
+            .route("/metrics", routes::read().to(service::metrics))
+            .route("/healthz", routes::read().to(service::live))
             .default_service(web::to(service::not_found))
             .wrap_fn(|mut request, next| {
                 unshare::unshare(&mut request);

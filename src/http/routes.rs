@@ -1,6 +1,9 @@
 //! The table of routes: what the router serves and what the OpenAPI document says are this list.
 
-use actix_web::web::{self, ServiceConfig};
+use actix_web::{
+    Route as Handler, guard,
+    web::{self, ServiceConfig},
+};
 
 use super::{batch, images, service, statements};
 use crate::ops::{Kind, Recipe};
@@ -101,23 +104,34 @@ pub const ROUTES: &[Route] = &[
     get("/", "text/html", "The demo page."),
 ];
 
+/// The methods of [`read`], as in an `Allow` header.
+const READ: &str = "GET, HEAD";
+
+/// A handler for GET, and for HEAD, which is GET without the body (RFC 9110, section 9.3.2).
+pub fn read() -> Handler {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+}
+
 /// Puts the table into the router.
 pub fn configure(config: &mut ServiceConfig) {
     for route in ROUTES {
-        let allow = route.method;
+        let allow = match route.method {
+            "GET" => READ,
+            other => other,
+        };
         let handler = match (route.path, route.takes) {
             (_, Takes::Operation(recipe)) => web::post().to(move |request, payload, state| {
                 images::operate(recipe, request, payload, state)
             }),
             (_, Takes::Batch) => web::post().to(batch::run),
             (_, Takes::Picture) => web::post().to(images::inspect),
-            ("/v1/models", _) => web::get().to(service::models),
-            ("/v1/privacy", _) => web::get().to(statements::privacy),
-            ("/v1/transparency", _) => web::get().to(statements::transparency),
-            ("/openapi.json", _) => web::get().to(service::openapi),
-            ("/healthz", _) => web::get().to(service::live),
-            ("/readyz", _) => web::get().to(service::ready),
-            _ => web::get().to(service::page),
+            ("/v1/models", _) => read().to(service::models),
+            ("/v1/privacy", _) => read().to(statements::privacy),
+            ("/v1/transparency", _) => read().to(statements::transparency),
+            ("/openapi.json", _) => read().to(service::openapi),
+            ("/healthz", _) => read().to(service::live),
+            ("/readyz", _) => read().to(service::ready),
+            _ => read().to(service::page),
         };
         let wrong = web::to(move || async move { service::wrong_method(allow) });
         config.service(
@@ -128,10 +142,10 @@ pub fn configure(config: &mut ServiceConfig) {
     }
     let listed = |path: &&str| ROUTES.iter().any(|route| route.path == *path);
     for path in service::page_paths().filter(|path| !listed(path)) {
-        let wrong = web::to(|| async { service::wrong_method("GET") });
+        let wrong = web::to(|| async { service::wrong_method(READ) });
         config.service(
             web::resource(path)
-                .route(web::get().to(service::page))
+                .route(read().to(service::page))
                 .default_service(wrong),
         );
     }

@@ -1,7 +1,7 @@
 //! A request's body to inputs in the spool and options: multipart or raw, counted while it
 //! streams, with a deadline for each pause and one for the whole.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, pin::Pin, time::Duration};
 
 use actix_multipart::{Field, Multipart, MultipartError};
 use actix_web::{
@@ -13,11 +13,12 @@ use actix_web::{
 use futures_util::StreamExt;
 use tokio::time::{Instant, timeout_at};
 
-use super::guard::content_length;
+use super::{AppState, guard::content_length};
 use crate::{
     config::{Settings, upload_time},
     ephemeral::{Ephemeral, Reason, Spool},
     error::Error,
+    harden::fault::{self, Place},
     job::Input,
     ops::OPS,
 };
@@ -113,14 +114,14 @@ pub async fn receive(
     request: &HttpRequest,
     payload: Payload,
     expected: Expected,
-    settings: &Settings,
+    state: &AppState,
     spool: &Spool,
 ) -> Result<Upload, Error> {
     let mut reader = Reader {
         expected,
-        clock: Clock::new(settings),
+        clock: Clock::new(&state.settings, Box::pin(state.gate.closed())),
         spool,
-        max_picture: settings.max_upload.0,
+        max_picture: state.settings.max_upload.0,
         declared: content_length(request),
         received: 0,
     };
@@ -251,6 +252,7 @@ impl Reader<'_> {
     {
         while let Some(chunk) = self.clock.wait(stream.next()).await? {
             let chunk = chunk.map_err(error)?;
+            fault::pass(Place::Upload);
             self.count(&chunk)?;
             if file.size() + chunk.len() as u64 > self.max_picture {
                 return Err(self.too_large(None));
@@ -300,21 +302,24 @@ impl Reader<'_> {
     }
 }
 
-/// The two deadlines of an upload. The total grows with what has arrived, at the slowest rate
-/// that is served, so that a large upload over a slow line can still end.
+/// The two deadlines of an upload, and the end of the service. The total grows with what has
+/// arrived, at the slowest rate that is served, so that a large upload over a slow line can still
+/// end.
 struct Clock {
     idle: Duration,
     total: Instant,
     limit: Duration,
+    closed: Pin<Box<dyn Future<Output = ()>>>,
 }
 
 impl Clock {
-    fn new(settings: &Settings) -> Self {
+    fn new(settings: &Settings, closed: Pin<Box<dyn Future<Output = ()>>>) -> Self {
         let limit = settings.upload_total;
         Self {
             idle: settings.upload_idle,
             total: Instant::now() + limit,
             limit,
+            closed,
         }
     }
 
@@ -324,15 +329,19 @@ impl Clock {
         self.limit += more;
     }
 
-    async fn wait<F: Future>(&self, next: F) -> Result<F::Output, Error> {
+    async fn wait<F: Future>(&mut self, next: F) -> Result<F::Output, Error> {
         let idle = Instant::now() + self.idle;
         let (deadline, limit, setting) = match idle < self.total {
             true => (idle, self.idle, "--upload-idle"),
             false => (self.total, self.limit, "--upload-total"),
         };
-        timeout_at(deadline, next)
-            .await
-            .map_err(|_| Error::UploadTooSlow { limit, setting })
+        tokio::select! {
+            biased;
+            () = &mut self.closed => Err(Error::ShuttingDown),
+            next = timeout_at(deadline, next) => {
+                next.map_err(|_| Error::UploadTooSlow { limit, setting })
+            }
+        }
     }
 }
 
@@ -342,7 +351,8 @@ fn payload_error(error: PayloadError) -> Error {
         PayloadError::EncodingCorrupted => {
             Error::MalformedRequest("The body's encoding is broken.")
         }
-        // The connection ended before the body did.
+        // The connection ended before the body did. Chunks that are not well-formed are reported
+        // in the same way.
         _ => Error::Cancelled,
     }
 }

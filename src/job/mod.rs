@@ -24,6 +24,7 @@ use crate::{
     ephemeral::{Ephemeral, MemoryBudget, Reason},
     error::Error,
     frame::Frame,
+    harden::fault::{self, Place},
     observe::{Picture, Stages},
     ops::{self, Plan, Shape},
 };
@@ -39,6 +40,7 @@ pub enum Input {
 
 impl Input {
     fn probe(&mut self, limits: &PictureLimits) -> Result<Header, Error> {
+        fault::pass(Place::Probe);
         match self {
             Self::Spooled(upload) => {
                 let header = codec::probe(upload.reader()?, limits);
@@ -63,18 +65,20 @@ impl Input {
     /// returns, whether it succeeds or not.
     fn decode(self, header: &Header, least: Option<ops::Sampled>) -> Result<Frame, Error> {
         match self {
-            Self::Memory(bytes) => guarded_decode(&bytes, header, least),
+            Self::Memory(bytes) => {
+                guarded_decode(&bytes, header, least).unwrap_or(Err(Error::BrokenPicture))
+            }
             Self::Spooled(mut upload) => {
                 let bytes = upload.read_all()?;
-                let frame = guarded_decode(&bytes, header, least);
+                let decoded = guarded_decode(&bytes, header, least);
                 drop(bytes);
                 upload.take_digest();
-                upload.close(if frame.is_ok() {
-                    Reason::Decoded
-                } else {
-                    Reason::Error
+                upload.close(match &decoded {
+                    Some(Ok(_)) => Reason::Decoded,
+                    Some(Err(_)) => Reason::Error,
+                    None => Reason::Panic,
                 });
-                frame
+                decoded.unwrap_or(Err(Error::BrokenPicture))
             }
         }
     }
@@ -87,18 +91,23 @@ impl Input {
     }
 }
 
-/// A decoder that panics has met a picture that it cannot decode; nothing else is broken by it,
-/// since it works on memory of its own.
+/// A decoder that panics (`None`) has met a picture that it cannot decode; nothing else is broken
+/// by it, since it works on memory of its own.
 fn guarded_decode(
     bytes: &[u8],
     header: &Header,
     least: Option<ops::Sampled>,
-) -> Result<Frame, Error> {
-    let decode = || match least {
-        Some(ops::Sampled { least, turned }) => codec::decode_down_to(bytes, header, least, turned),
-        None => codec::decode(bytes, header),
-    };
-    catch_unwind(AssertUnwindSafe(decode)).unwrap_or(Err(Error::BrokenPicture))
+) -> Option<Result<Frame, Error>> {
+    let decode = AssertUnwindSafe(|| {
+        fault::pass(Place::Decode);
+        match least {
+            Some(ops::Sampled { least, turned }) => {
+                codec::decode_down_to(bytes, header, least, turned)
+            }
+            None => codec::decode(bytes, header),
+        }
+    });
+    catch_unwind(decode).ok()
 }
 
 /// What the header of a picture says, without a pixel being decoded: what a log may say of it,
@@ -302,8 +311,10 @@ impl Job {
             limits,
             source,
         };
+        fault::pass(Place::Operation);
         let outcome = plan.apply(frame, &mut context)?;
         cancel.check()?;
+        fault::pass(Place::Encode);
         let start = std::time::Instant::now();
         let answer = answer::encode(outcome, &encodings, plan.output())?;
         stages.add("encode", start.elapsed());

@@ -64,6 +64,8 @@ pub struct Metrics {
     pub inference_duration: HistogramVec,
     /// 1 where storage or swap break the promise that nothing reaches a disk (`warn` mode).
     pub storage_exposed: IntGauge,
+    /// Times that code panicked; each one is a defect, here or in a library.
+    pub panics: IntCounter,
     build_info: IntGaugeVec,
 }
 
@@ -147,6 +149,7 @@ impl Metrics {
                 "model",
             ),
             storage_exposed: gauge(r, "storage_exposed", "1 where a byte could reach a disk."),
+            panics: counter(r, "panics_total", "Times that code panicked."),
             build_info: gauges(r, "build_info", "The program.", &["version", "onnxruntime"]),
             registry: Registry::new(),
             definitions: Vec::new(),

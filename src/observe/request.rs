@@ -161,8 +161,14 @@ impl Request {
 
 impl Drop for Request {
     fn drop(&mut self) {
-        // A request that nobody ended was dropped by the server because its client is gone.
-        let (outcome, code) = self.outcome.unwrap_or(("client_gone", None));
+        // A request that nobody ended was dropped by the server because its client is gone, or
+        // because code of ours panicked.
+        let (outcome, code) = self
+            .outcome
+            .unwrap_or_else(|| match std::thread::panicking() {
+                true => ("server_error", Some(Error::Internal.code())),
+                false => ("client_gone", None),
+            });
         let m = &self.metrics;
         let elapsed = self.started.elapsed();
         m.in_flight.dec();

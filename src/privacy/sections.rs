@@ -106,7 +106,7 @@ fn kept() -> Section {
             &[
                 "ephemeral_memory::nothing_of_a_picture_stays_after_its_answer",
                 "ephemeral_memory::nothing_stays_after_sixteen_at_once",
-                "ephemeral_memory::without_wiping_the_same_scan_finds_what_it_looks_for",
+                "ephemeral_memory::without_wiping_the_same_scan_finds_all_kinds",
             ],
         ),
         said(
@@ -178,7 +178,7 @@ fn duration(settings: &Settings) -> Section {
                 "When the service stops, work in progress has {} to end.",
                 format_duration(settings.shutdown_grace),
             ),
-            &["ephemeral_kill::sigterm_ends_the_work_in_progress_and_nothing_else"],
+            &["ephemeral_kill::sigterm_ends_the_work_in_progress_and_takes_no_new"],
         ),
     ];
     section("duration", "For how long at most", statements)

@@ -186,6 +186,25 @@ fn is_whole(bytes: &[u8]) -> bool {
     length.is_some_and(|length: usize| bytes.len() >= end + 4 + length)
 }
 
+/// Sends these bytes and returns what comes back until the connection ends, as it is. A reset after
+/// an answer is an end too.
+pub fn exchange(address: SocketAddr, bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut stream = connect(address)?;
+    // A server may refuse and close before it has read all.
+    let _ = stream.write_all(bytes);
+    let (mut all, mut chunk) = (Vec::new(), [0; 16 << 10]);
+    loop {
+        match stream.read(&mut chunk) {
+            Ok(0) => return Ok(all),
+            Ok(n) => all.extend_from_slice(&chunk[..n]),
+            Err(e) if e.kind() == io::ErrorKind::ConnectionReset && !all.is_empty() => {
+                return Ok(all);
+            }
+            Err(e) => return Err(e),
+        }
+    }
+}
+
 fn parse(bytes: &[u8]) -> Option<Answer> {
     let end = bytes.windows(4).position(|w| w == b"\r\n\r\n")?;
     let head = std::str::from_utf8(&bytes[..end]).ok()?;

@@ -28,6 +28,10 @@ class Catalogue {
     return Boolean(this.#document.openapi);
   }
 
+  has(path) {
+    return Object.hasOwn(this.#document.paths ?? {}, path);
+  }
+
   /** The operations to show, each with the controls this server knows. Never empty. */
   operations() {
     const offered = OPERATIONS.filter((operation) => this.has(operation.path));
