@@ -1,6 +1,8 @@
 //! Results of `transform` beside those of Pillow, for every fit, every filter and every other
 //! option that Pillow has too. The tolerances stand in `golden.py`.
 
+#![allow(clippy::disallowed_methods, reason = "tests read their own switches")]
+
 mod common;
 
 use std::{fs, path::PathBuf, process::Command};

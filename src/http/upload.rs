@@ -34,6 +34,9 @@ const MAX_BATCH: usize = 100;
 /// Names under which the picture itself may come.
 const PICTURE: [&str; 3] = ["file", "image", "image_file"];
 
+/// Further pictures, by field name.
+pub type Named = Vec<(&'static str, Input)>;
+
 /// What came with a request.
 #[derive(Debug, Default)]
 pub struct Upload {
@@ -64,7 +67,7 @@ impl Upload {
     ///
     /// # Errors
     /// [`Error::MissingPicture`] where it was taken before.
-    pub fn into_inputs(mut self) -> Result<(Ephemeral, Vec<(&'static str, Input)>), Error> {
+    pub fn into_inputs(mut self) -> Result<(Ephemeral, Named), Error> {
         let picture = self.pictures.pop().ok_or(Error::MissingPicture)?;
         let files = self.files.into_iter();
         let files = files.map(|(name, file)| (name, Input::Spooled(file)));

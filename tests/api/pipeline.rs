@@ -233,13 +233,6 @@ fn an_old_portrait_is_restored_cut_out_and_made_small() {
         "{}",
         String::from_utf8_lossy(&answer.body)
     );
-    if let Some(folder) = std::env::var_os("SAFELIGHT_TEST_LOOK") {
-        std::fs::write(
-            std::path::Path::new(&folder).join("portrait.png"),
-            &answer.body,
-        )
-        .unwrap();
-    }
     let picture = answer.picture().to_rgba8();
     assert_eq!(picture.dimensions(), (200, 200));
     let share = |from: u8, to: u8| {

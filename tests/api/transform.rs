@@ -22,9 +22,11 @@ fn done(server: &Server, query: &str, picture: &[u8]) -> DynamicImage {
     picture
 }
 
-/// Each option with a value, what it is tried with, and the size and transparency of what comes of
+/// What an option is tried with, its name, a value, and the size and transparency of what comes of
 /// 320 x 240.
-const EACH: &[(&str, &str, &str, (u32, u32), bool)] = &[
+type Try = (&'static str, &'static str, &'static str, (u32, u32), bool);
+
+const EACH: &[Try] = &[
     ("", "width", "100", (100, 75), false),
     ("", "height", "60", (80, 60), false),
     ("width=50&height=50", "fit", "cover", (50, 50), false),

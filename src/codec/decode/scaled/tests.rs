@@ -9,7 +9,7 @@ fn samples(width: usize, height: usize) -> Vec<u8> {
         let wave = (x * 0.07 + c as f32).sin() * (y * 0.05 + 0.3 * c as f32).cos();
         (128.0
             + 90.0 * wave
-            + if (x as usize / 24 + y as usize / 24) % 2 == 0 {
+            + if (x as usize / 24 + y as usize / 24).is_multiple_of(2) {
                 12.0
             } else {
                 0.0
