@@ -3,6 +3,8 @@
 
 mod common;
 
+#[path = "api/batch.rs"]
+mod batch;
 #[path = "api/busy.rs"]
 mod busy;
 #[path = "api/errors.rs"]
@@ -11,10 +13,14 @@ mod errors;
 mod inputs;
 #[path = "api/options.rs"]
 mod options;
+#[path = "api/pipeline.rs"]
+mod pipeline;
 #[path = "api/pixels.rs"]
 mod pixels;
 #[path = "api/restore.rs"]
 mod restore;
+#[path = "api/transform.rs"]
+mod transform;
 #[path = "api/values.rs"]
 mod values;
 
@@ -22,9 +28,12 @@ use common::{Form, Server, http, pictures, spawn};
 use serde_json::json;
 
 /// Every route of the service listener: method, path, and the media type of its answer.
-const ROUTES: [(&str, &str, &str); 11] = [
+const ROUTES: [(&str, &str, &str); 14] = [
     ("POST", "/v1/remove-background", "image/png"),
     ("POST", "/v1/restore", "image/jpeg"),
+    ("POST", "/v1/transform", "image/jpeg"),
+    ("POST", "/v1/pipeline", "image/jpeg"),
+    ("POST", "/v1/batch", "application/zip"),
     ("POST", "/v1/inspect", "application/json"),
     ("GET", "/v1/models", "application/json"),
     ("GET", "/v1/privacy", "application/json"),
@@ -37,8 +46,12 @@ const ROUTES: [(&str, &str, &str); 11] = [
 ];
 
 fn ask(server: &Server, method: &str, path: &str) -> common::Answer {
+    let form = Form::of(&pictures::jpeg(160, 120));
     match method {
-        "POST" => server.form(path, Form::of(&pictures::jpeg(160, 120))),
+        "POST" if path.ends_with("pipeline") || path.ends_with("batch") => {
+            server.form(path, form.text("ops", r#"[{"op":"transform"}]"#))
+        }
+        "POST" => server.form(path, form),
         _ => server.get(path),
     }
 }

@@ -2,6 +2,8 @@
 
 mod common;
 
+#[path = "cli/pipeline.rs"]
+mod pipeline;
 #[path = "cli/serving.rs"]
 mod serving;
 

@@ -43,6 +43,7 @@ const DOORS: &[(&str, &str)] = &[
     (".await", "http/"),
     ("base64::", "receipt/"),
     ("clap::", "cli/ config"),
+    ("crc32fast::", "job/archive.rs"),
     ("csscolorparser::", "ops/options/"),
     ("ed25519_dalek::", "receipt/"),
     ("fast_image_resize::", "frame"),

@@ -92,8 +92,8 @@ fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(Settings::augment_args(serve).args_override_self(true));
-    for kind in ops::Kind::ALL {
-        command = command.subcommand(files::command(kind));
+    for recipe in recipes() {
+        command = command.subcommand(files::command(recipe));
     }
     command
         .subcommand(files::inspect_command())
@@ -106,12 +106,18 @@ fn command() -> Command {
         .subcommand(Command::new("openapi").about("Prints the OpenAPI document"))
 }
 
+/// What runs on files.
+fn recipes() -> impl Iterator<Item = ops::Recipe> {
+    let single = ops::Kind::ALL.into_iter().map(ops::Recipe::Single);
+    single.chain([ops::Recipe::Pipeline])
+}
+
 fn dispatch(matches: &ArgMatches, hardening: Hardening) -> Result<(), Failure> {
     let Some((name, matches)) = matches.subcommand() else {
         return Err(Failure::Usage("name a command".to_owned()));
     };
-    if let Some(kind) = ops::Kind::ALL.into_iter().find(|kind| kind.name() == name) {
-        return files::run(kind, matches);
+    if let Some(recipe) = recipes().find(|recipe| recipe.name() == name) {
+        return files::run(recipe, matches);
     }
     match name {
         "serve" => serve::run(settings(matches)?, hardening),

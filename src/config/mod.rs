@@ -146,6 +146,15 @@ pub struct Settings {
     )]
     pub max_upload: Bytes,
 
+    /// Bytes of the body of a batch at most, up to the spool's budget
+    #[arg(
+        long,
+        env = "SAFELIGHT_MAX_BATCH",
+        default_value = "96MiB",
+        value_name = "BYTES"
+    )]
+    pub max_batch: Bytes,
+
     /// Uploads in progress at most
     #[arg(long, env = "SAFELIGHT_UPLOAD_PERMITS", default_value_t = 64,
           value_parser = clap::value_parser!(u16).range(1..))]
@@ -236,6 +245,11 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Bytes of the body of a batch at most.
+    pub fn max_batch_bytes(&self) -> u64 {
+        self.max_batch.0.min(self.spool_budget.0)
+    }
+
     /// Checks what no single flag can know.
     ///
     /// # Errors

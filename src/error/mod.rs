@@ -29,6 +29,8 @@ pub enum Error {
         /// What it takes.
         expects: Cow<'static, str>,
     },
+    /// Options that contradict each other, or lack one that they need.
+    OptionsConflict(&'static str),
     /// An error of one operation in a pipeline, with its place.
     InStep {
         /// Place of the operation in the list, counted from 1.
@@ -115,12 +117,23 @@ pub enum Error {
         /// The job's estimated peak in bytes.
         actual: u64,
     },
-    /// The region of interest lies outside the picture.
+    /// The region of an option does not lie inside the picture.
     RoiOutside {
+        /// The option.
+        option: &'static str,
         /// Width of the picture.
         width: u32,
         /// Height of the picture.
         height: u32,
+    },
+    /// The result would be larger than a picture may be.
+    ResultTooLarge {
+        /// The limit in pixels.
+        limit: u64,
+        /// The longer side, or the product of the sides, in pixels.
+        actual: u64,
+        /// The setting that changes the limit: `--max-side` or `--max-megapixels`.
+        setting: &'static str,
     },
     /// Nothing to cut out, and the client asked to be told.
     NothingFound,
@@ -206,6 +219,7 @@ impl Error {
             Self::MalformedRequest(_) => "malformed_request",
             Self::UnknownOption { .. } => "unknown_option",
             Self::BadValue { .. } => "bad_value",
+            Self::OptionsConflict(_) => "options_conflict",
             Self::InStep { error, .. } => error.code(),
             Self::MissingPicture => "missing_picture",
             Self::TooManyFields { .. } => "too_many_fields",
@@ -222,6 +236,7 @@ impl Error {
             Self::Bomb { .. } => "bomb",
             Self::JobTooLarge { .. } => "job_too_large",
             Self::RoiOutside { .. } => "roi_outside",
+            Self::ResultTooLarge { .. } => "result_too_large",
             Self::NothingFound => "nothing_found",
             Self::ModelMissing { .. } => "model_missing",
             Self::StepMissing { .. } => "step_missing",

@@ -13,6 +13,10 @@ pub const CODES: &[(&str, &str)] = &[
     ),
     ("unknown_option", "An option that this route does not have."),
     ("bad_value", "An option's value cannot be used."),
+    (
+        "options_conflict",
+        "Options that contradict each other, or lack one that they need.",
+    ),
     ("missing_picture", "The request holds no picture."),
     ("too_many_fields", "More form fields than allowed."),
     ("field_too_long", "A text field is longer than allowed."),
@@ -44,7 +48,11 @@ pub const CODES: &[(&str, &str)] = &[
     ),
     (
         "roi_outside",
-        "The region of interest lies outside the picture.",
+        "The region of an option does not lie inside the picture.",
+    ),
+    (
+        "result_too_large",
+        "The result would be larger than a picture may be.",
     ),
     (
         "nothing_found",
@@ -73,16 +81,14 @@ impl fmt::Display for Error {
         match self {
             Self::MalformedRequest(why) => f.write_str(why),
             Self::UnknownOption { known, nearest } => {
-                write!(
-                    f,
-                    "The request names an option that this route does not have."
-                )?;
+                write!(f, "An option that is named does not exist here.")?;
                 if let Some(name) = nearest {
                     write!(f, " Did you mean `{name}`?")?;
                 }
                 write!(f, " The options are: {known}.")
             }
             Self::BadValue { option, expects } => write!(f, "`{option}` takes {expects}."),
+            Self::OptionsConflict(why) => f.write_str(why),
             Self::InStep { step, error } => write!(f, "Operation {step}: {error}"),
             Self::MissingPicture => f.write_str(
                 "Send the picture as multipart field `file` (also `image`, `image_file`), or as \
@@ -155,12 +161,34 @@ impl fmt::Display for Error {
                 actual.div_ceil(1 << 20),
                 limit >> 20
             ),
-            Self::RoiOutside { width, height } => {
+            Self::RoiOutside {
+                option,
+                width,
+                height,
+            } => {
                 write!(
                     f,
-                    "`roi` does not lie inside the picture of {width} x {height} pixels."
+                    "`{option}` does not lie inside the picture of {width} x {height} pixels."
                 )
             }
+            Self::ResultTooLarge {
+                limit,
+                actual,
+                setting,
+            } => match *setting {
+                "--max-side" => write!(
+                    f,
+                    "The longer side of the result would have {actual} pixels; the limit is \
+                     {limit} (setting {setting})."
+                ),
+                _ => write!(
+                    f,
+                    "The result would have {:.1} megapixels; the limit is {:.1} \
+                     (setting {setting}).",
+                    *actual as f64 / 1e6,
+                    *limit as f64 / 1e6
+                ),
+            },
             Self::NothingFound => {
                 f.write_str("No foreground was found in the picture, and `on_empty` is `error`.")
             }

@@ -33,6 +33,7 @@ pub fn status(error: &Error) -> StatusCode {
         Error::MalformedRequest(_)
         | Error::UnknownOption { .. }
         | Error::BadValue { .. }
+        | Error::OptionsConflict(_)
         | Error::MissingPicture
         | Error::TooManyFields { .. }
         | Error::FieldTooLong { .. } => StatusCode::BAD_REQUEST,
@@ -50,6 +51,7 @@ pub fn status(error: &Error) -> StatusCode {
         | Error::Bomb { .. }
         | Error::JobTooLarge { .. }
         | Error::RoiOutside { .. }
+        | Error::ResultTooLarge { .. }
         | Error::NothingFound
         | Error::ModelMissing { .. }
         | Error::StepMissing { .. } => StatusCode::UNPROCESSABLE_ENTITY,
@@ -81,15 +83,20 @@ pub fn problem(error: &Error, request_id: &str) -> HttpResponse {
         }
         _ => {}
     }
+    let body = problem_text(error, request_id);
+    response.content_type("application/problem+json").body(body)
+}
+
+/// The body of an error, as JSON.
+pub fn problem_text(error: &Error, request_id: &str) -> String {
     let body = Problem {
         kind: format!("urn:safelight:error:{}", error.code()),
         title: error.title(),
-        status: status.as_u16(),
+        status: status(error).as_u16(),
         code: error.code(),
         detail: error.to_string(),
         instance: format!("urn:uuid:{request_id}"),
     };
     // Only text and a number: there is nothing in it that JSON cannot hold.
-    let body = serde_json::to_string(&body).unwrap_or_default();
-    response.content_type("application/problem+json").body(body)
+    serde_json::to_string(&body).unwrap_or_default()
 }

@@ -26,16 +26,19 @@ pub struct Gate {
     stopping: AtomicBool,
     closed: watch::Sender<bool>,
     max_body: u64,
+    max_batch: u64,
 }
 
 impl Gate {
-    /// A gate for so many uploads at once, with bodies of at most `max_body` bytes.
-    pub fn new(permits: usize, max_body: u64) -> Self {
+    /// A gate for so many uploads at once, with bodies of at most `max_body` bytes, those of
+    /// batches of at most `max_batch`.
+    pub fn new(permits: usize, max_body: u64, max_batch: u64) -> Self {
         Self {
             permits: Arc::new(Semaphore::new(permits)),
             stopping: false.into(),
             closed: watch::Sender::new(false),
             max_body,
+            max_batch,
         }
     }
 
@@ -45,15 +48,31 @@ impl Gate {
     /// # Errors
     /// [`Error::ShuttingDown`], [`Error::BodyTooLarge`] by its Content-Length, [`Error::Busy`].
     pub fn admit(&self, request: &HttpRequest) -> Result<OwnedSemaphorePermit, Error> {
+        self.admit_body(request, self.max_body, "--max-upload")
+    }
+
+    /// Lets the upload of a batch begin.
+    ///
+    /// # Errors
+    /// As [`Gate::admit`].
+    pub fn admit_batch(&self, request: &HttpRequest) -> Result<OwnedSemaphorePermit, Error> {
+        self.admit_body(request, self.max_batch, "--max-batch")
+    }
+
+    fn admit_body(
+        &self,
+        request: &HttpRequest,
+        limit: u64,
+        setting: &'static str,
+    ) -> Result<OwnedSemaphorePermit, Error> {
         if self.is_stopping() {
             return Err(Error::ShuttingDown);
         }
-        if let Some(actual) = content_length(request).filter(|length| *length > self.max_body) {
-            let limit = self.max_body;
+        if let Some(actual) = content_length(request).filter(|length| *length > limit) {
             return Err(Error::BodyTooLarge {
                 limit,
                 actual: Some(actual),
-                setting: "--max-upload",
+                setting,
             });
         }
         self.permits

@@ -14,10 +14,10 @@ use super::{
     error::{problem, status},
     guard::caught,
     receipt::Wanted,
-    upload::{self, Upload},
+    upload::{self, Expected, Upload},
 };
 use crate::{
-    ephemeral::{Lease, Reason, Spool},
+    ephemeral::{Ephemeral, Lease, Reason, Spool},
     error::Error,
     harden::{
         fault::{self, Place},
@@ -25,27 +25,27 @@ use crate::{
     },
     job::{self, Accept, Answer, Answered, Input, Job, Site},
     observe::Request,
-    ops::{Kind, Plan},
+    ops::{self, Plan, Recipe},
 };
 
 /// Query parameters at most; as many as form fields.
 const MAX_PAIRS: usize = 32;
 
-/// Answers a request for one operation.
+/// Answers a request for one operation, or for a list of them.
 pub async fn operate(
-    kind: Kind,
+    recipe: Recipe,
     http: HttpRequest,
     payload: Payload,
     state: Data<AppState>,
 ) -> HttpResponse {
-    let mut request = state.begin(kind.name());
+    let mut request = state.begin(recipe.name());
     let wanted = match Wanted::read(&http, state.signer.as_ref()) {
         Ok(wanted) => wanted,
         Err(error) => return failed(&error, request),
     };
     let spool = state.spool_for(wanted.as_ref());
     let work = async {
-        let (answer, lease) = process(kind, &http, payload, &state, &spool, &mut request).await?;
+        let (answer, lease) = process(recipe, &http, payload, &state, &spool, &mut request).await?;
         Ok((head(&answer, &request), answer.bytes, lease))
     };
     let mut response = match caught(work).await {
@@ -59,7 +59,7 @@ pub async fn operate(
 }
 
 async fn process(
-    kind: Kind,
+    recipe: Recipe,
     http: &HttpRequest,
     payload: Payload,
     state: &Data<AppState>,
@@ -68,23 +68,23 @@ async fn process(
 ) -> Result<(Answer, Lease), Error> {
     // A wrong query is refused before the body is read.
     let query = query_pairs(http)?;
-    Plan::single(kind, pairs(&query))?.check(&state.engine)?;
-    let mut upload = receive(http, payload, kind, state, spool, request).await?;
+    if let Some(plan) = recipe.plan(pairs(&query))? {
+        plan.check(&state.engine)?;
+    }
+    let mut upload = receive(http, payload, recipe, state, spool, request).await?;
     let all = query
         .iter()
         .chain(&upload.options)
         .map(|(n, v)| (n.as_str(), v.as_str()));
-    let plan = Plan::single(kind, all).and_then(|plan| plan.check(&state.engine).map(|()| plan));
+    let plan = checked(recipe, all, state);
     let plan = plan.inspect_err(|error| upload.set_reason(error.into()))?;
-    let accept = http
-        .headers()
-        .get(header::ACCEPT)
-        .and_then(|value| value.to_str().ok());
-    let accept = Accept::parse(accept.unwrap_or_default());
-    let job = prepare(upload, plan, accept, state).await?;
+    let accept = http.headers().get(header::ACCEPT);
+    let accept = Accept::of(accept.map(|value| value.as_bytes()));
+    let (picture, files) = upload.into_inputs()?;
+    let job = prepare(picture, files, plan, accept, state).await?;
     request.picture = Some(job.picture());
     let settings = &state.settings;
-    let job = match kind.is_long() {
+    let job = match recipe.is_long() {
         true => job.within(settings.long_timeout, "--long-timeout"),
         false => job.within(settings.timeout, "--timeout"),
     };
@@ -95,18 +95,31 @@ async fn process(
     Ok((answer, lease))
 }
 
+/// The plan that the options write.
+pub(super) fn checked<'a>(
+    recipe: Recipe,
+    pairs: impl Iterator<Item = (&'a str, &'a str)>,
+    state: &AppState,
+) -> Result<Plan, Error> {
+    let list = || Error::bad_value(ops::OPS.name, ops::OPS.kind.expects());
+    let plan = recipe.plan(pairs)?.ok_or_else(list)?;
+    plan.check(&state.engine)?;
+    Ok(plan)
+}
+
 /// Admits and receives a body.
 async fn receive(
     http: &HttpRequest,
     payload: Payload,
-    kind: Kind,
+    recipe: Recipe,
     state: &AppState,
     spool: &Spool,
     request: &mut Request,
 ) -> Result<Upload, Error> {
     let permit = state.gate.admit(http)?;
     let start = std::time::Instant::now();
-    let received = upload::receive(http, payload, kind.files(), state, spool).await;
+    let expected = Expected::one(recipe.files(), &state.settings);
+    let received = upload::receive(http, payload, expected, state, spool).await;
     drop(permit);
     request.stages.add("upload", start.elapsed());
     let upload = received?;
@@ -115,26 +128,22 @@ async fn receive(
 }
 
 /// Reads the headers on a thread that may wait for memory, not on one that serves connections.
-async fn prepare(
-    upload: Upload,
+pub(super) async fn prepare(
+    picture: Ephemeral,
+    files: Vec<(&'static str, Input)>,
     plan: Plan,
     accept: Accept,
     state: &Data<AppState>,
 ) -> Result<Job, Error> {
     let state = state.clone();
     let prepare = move || {
-        let Upload { picture, files, .. } = upload;
-        let ground = files
-            .into_iter()
-            .map(|(_, file)| Input::Spooled(file))
-            .next();
         let limits = &state.settings.engine.limits();
         let site = Site {
             limits,
             budget: state.budget.total(),
             engine: &state.engine,
         };
-        Job::prepare(Input::Spooled(picture), ground, plan, accept, &site)
+        Job::prepare(Input::Spooled(picture), files, plan, accept, &site)
     };
     let prepared = web::block(|| scrubbed(prepare));
     prepared.await.map_err(|_| Error::Internal)?
@@ -142,7 +151,7 @@ async fn prepare(
 
 /// Waits for the job's answer. Dropping this future takes the job out of the queue, or tells it
 /// to stop at its next checkpoint; so does the end of the service.
-async fn queued(job: Job, state: &AppState) -> Result<Answered, Error> {
+pub(super) async fn queued(job: Job, state: &AppState) -> Result<Answered, Error> {
     let (deliver, mut answered) = oneshot::channel();
     let ticket = state.workers.submit(job, move |answer| {
         // Where the receiver is gone nobody waits, and the answer is dropped here.
@@ -188,7 +197,7 @@ fn head(answer: &Answer, request: &Request) -> HttpResponseBuilder {
 }
 
 /// The answer to a request that failed.
-fn failed(error: &Error, mut request: Request) -> HttpResponse {
+pub(super) fn failed(error: &Error, mut request: Request) -> HttpResponse {
     request.failed(error, status(error).as_u16());
     // For the books a body that breaks off is a client that is gone. Should somebody still be
     // there to read, it is one that has sent no end, or chunks that are none.
@@ -236,7 +245,8 @@ async fn inspected(
         return Err(no_options());
     }
     let permit = state.gate.admit(http)?;
-    let received = upload::receive(http, payload, &[], state, spool).await;
+    let expected = Expected::one(&[], &state.settings);
+    let received = upload::receive(http, payload, expected, state, spool).await;
     drop(permit);
     let mut upload = received?;
     request.bytes_in = upload.size();
@@ -245,7 +255,8 @@ async fn inspected(
         return Err(no_options());
     }
     let limits = state.settings.engine.limits();
-    let inspect = move || job::inspect(Input::Spooled(upload.picture), &limits);
+    let (picture, _) = upload.into_inputs()?;
+    let inspect = move || job::inspect(Input::Spooled(picture), &limits);
     let read = web::block(|| scrubbed(inspect));
     let (picture, facts) = read.await.map_err(|_| Error::Internal)??;
     request.picture = Some(picture);
@@ -270,7 +281,7 @@ pub fn query_pairs(http: &HttpRequest) -> Result<Vec<(String, String)>, Error> {
     Ok(pairs)
 }
 
-fn pairs(pairs: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
+pub(super) fn pairs(pairs: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
     pairs
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()))

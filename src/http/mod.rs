@@ -1,5 +1,6 @@
 //! The HTTP service: shared state, the two listeners, start and stop.
 
+mod batch;
 mod body;
 mod cors;
 mod error;
@@ -165,7 +166,11 @@ impl Bound {
         )?;
         let max_body = settings.max_body();
         let state = web::Data::new(AppState {
-            gate: Gate::new(usize::from(settings.upload_permits), max_body),
+            gate: Gate::new(
+                usize::from(settings.upload_permits),
+                max_body,
+                settings.max_batch_bytes(),
+            ),
             ready: AtomicBool::new(false),
             settings,
             engine,

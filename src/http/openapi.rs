@@ -5,12 +5,12 @@ use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 use utoipa::openapi::{
-    ComponentsBuilder, Content, HeaderBuilder, HttpMethod, InfoBuilder, LicenseBuilder,
+    ComponentsBuilder, Content, HeaderBuilder, HttpMethod, InfoBuilder, LicenseBuilder, Object,
     ObjectBuilder, OpenApi, OpenApiBuilder, PathItem, Paths, Ref, RefOr, Required, ResponseBuilder,
     Schema,
     path::{OperationBuilder, ParameterBuilder, ParameterIn},
     request_body::RequestBodyBuilder,
-    schema::{KnownFormat, SchemaFormat, SchemaType, Type},
+    schema::{ArrayBuilder, ArrayItems, KnownFormat, SchemaFormat, SchemaType, Type},
 };
 
 use super::{
@@ -20,8 +20,8 @@ use super::{
 use crate::{
     error::CODES,
     ops::{
-        Kind,
-        options::{self, Options, Output, Spec},
+        Kind, Recipe,
+        options::{self, Spec},
     },
 };
 
@@ -93,24 +93,38 @@ fn operation(route: &Route) -> OperationBuilder {
             );
             errors(receipt_wishes(operation))
         }
-        Takes::Operation(kind) => {
-            let specs: Vec<&Spec> = kind.specs().iter().chain(Output::SPECS).collect();
-            for spec in &specs {
-                operation = operation.parameter(
-                    ParameterBuilder::new()
-                        .name(spec.name)
-                        .parameter_in(ParameterIn::Query)
-                        .required(Required::False)
-                        .description(Some(spec.doc.trim()))
-                        .schema(Some(schema(spec))),
-                );
-            }
-            operation = operation.request_body(Some(body(&specs, kind.files())));
+        Takes::Batch => {
+            let recipe = Recipe::Pipeline;
+            let specs: Vec<&Spec> = recipe.specs().collect();
+            operation = parameters(operation, &specs);
+            let form = Content::new(Some(Schema::from(form(&specs, recipe.files(), true))));
+            let body = RequestBodyBuilder::new()
+                .required(Some(Required::True))
+                .content("multipart/form-data", form);
+            let zip = binary(
+                "A numbered entry for each picture, such as `001.png`, or `002.error.json` where it \
+                 failed.",
+            );
+            let ok = ResponseBuilder::new().description("The results, as they are done.");
+            let ok = ok.content("application/zip", Content::new(Some(zip)));
+            errors(
+                operation
+                    .request_body(Some(body.build()))
+                    .response("200", ok),
+            )
+        }
+        Takes::Operation(recipe) => {
+            let specs: Vec<&Spec> = recipe.specs().collect();
+            operation = parameters(operation, &specs);
+            operation = operation.request_body(Some(body(&specs, recipe.files())));
             let mut ok = receipt_of(ResponseBuilder::new()).description("The picture.");
             for mime in ["image/png", "image/webp", "image/jpeg"] {
                 ok = ok.content(mime, Content::new(Some(binary("The picture."))));
             }
-            if kind == Kind::RemoveBackground {
+            if matches!(
+                recipe,
+                Recipe::Single(Kind::RemoveBackground) | Recipe::Pipeline
+            ) {
                 let zip = Content::new(Some(binary("`color.*` and `alpha.png`.")));
                 ok = ok.content("application/zip", zip);
             }
@@ -156,13 +170,33 @@ fn receipt_wishes(operation: OperationBuilder) -> OperationBuilder {
         })
 }
 
-/// A picture with options: as a form, or raw.
-fn body(specs: &[&Spec], files: &[(&str, &str)]) -> utoipa::openapi::request_body::RequestBody {
+/// Options as query parameters.
+fn parameters(mut operation: OperationBuilder, specs: &[&Spec]) -> OperationBuilder {
+    for spec in specs {
+        operation = operation.parameter(
+            ParameterBuilder::new()
+                .name(spec.name)
+                .parameter_in(ParameterIn::Query)
+                .required(Required::False)
+                .description(Some(spec.doc.trim()))
+                .schema(Some(schema(spec))),
+        );
+    }
+    operation
+}
+
+/// A form of a picture, or of many, and options.
+fn form(specs: &[&Spec], files: &[(&str, &str)], many: bool) -> Object {
+    let picture = binary("The picture; also accepted as `image` or `image_file`.");
+    let picture = match many {
+        true => {
+            let items = ArrayItems::RefOrSchema(Box::new(RefOr::T(picture)));
+            Schema::from(ArrayBuilder::new().items(items).build())
+        }
+        false => picture,
+    };
     let mut form = ObjectBuilder::new()
-        .property(
-            "file",
-            binary("The picture; also accepted as `image` or `image_file`."),
-        )
+        .property("file", picture)
         .required("file");
     for (name, about) in files {
         form = form.property(*name, binary(about));
@@ -170,11 +204,17 @@ fn body(specs: &[&Spec], files: &[(&str, &str)]) -> utoipa::openapi::request_bod
     for spec in specs {
         form = form.property(spec.name, schema(spec));
     }
+    form.build()
+}
+
+/// A picture with options: as a form, or raw.
+fn body(specs: &[&Spec], files: &[(&str, &str)]) -> utoipa::openapi::request_body::RequestBody {
+    let form = form(specs, files, false);
     let mut body = RequestBodyBuilder::new()
         .required(Some(Required::True))
         .content(
             "multipart/form-data",
-            Content::new(Some(Schema::from(form.build()))),
+            Content::new(Some(Schema::from(form))),
         );
     for mime in [
         "image/jpeg",
@@ -357,9 +397,9 @@ mod tests {
         for route in ROUTES {
             let operation = &document["paths"][route.path][route.method.to_lowercase()];
             assert!(operation.is_object(), "{}", route.path);
-            if let Takes::Operation(kind) = route.takes {
+            if let Takes::Operation(recipe) = route.takes {
                 let names: Vec<_> = operation["parameters"].as_array().unwrap().iter().collect();
-                for spec in kind.specs().iter().chain(Output::SPECS) {
+                for spec in recipe.specs() {
                     assert!(
                         names.iter().any(|p| p["name"] == spec.name),
                         "{}",

@@ -5,8 +5,8 @@ use actix_web::{
     web::{self, ServiceConfig},
 };
 
-use super::{images, service, statements};
-use crate::ops::Kind;
+use super::{batch, images, service, statements};
+use crate::ops::{Kind, Recipe};
 
 /// What a route takes.
 #[derive(Debug, Clone, Copy)]
@@ -15,8 +15,10 @@ pub enum Takes {
     Nothing,
     /// A picture, and nothing is done with its pixels.
     Picture,
-    /// A picture, and options of an operation.
-    Operation(Kind),
+    /// A picture, and options of an operation or of a list of them.
+    Operation(Recipe),
+    /// Several pictures, and a list of operations.
+    Batch,
 }
 
 /// One route.
@@ -54,20 +56,26 @@ const fn post(path: &'static str, takes: Takes, about: &'static str) -> Route {
     }
 }
 
+const fn operation(path: &'static str, recipe: Recipe) -> Route {
+    post(path, Takes::Operation(recipe), recipe.about())
+}
+
 const JSON: &str = "application/json";
 const TEXT: &str = "text/plain";
 
 /// Every route of the service listener.
 pub const ROUTES: &[Route] = &[
-    post(
+    operation(
         "/v1/remove-background",
-        Takes::Operation(Kind::RemoveBackground),
-        Kind::RemoveBackground.about(),
+        Recipe::Single(Kind::RemoveBackground),
     ),
+    operation("/v1/restore", Recipe::Single(Kind::Restore)),
+    operation("/v1/transform", Recipe::Single(Kind::Transform)),
+    operation("/v1/pipeline", Recipe::Pipeline),
     post(
-        "/v1/restore",
-        Takes::Operation(Kind::Restore),
-        Kind::Restore.about(),
+        "/v1/batch",
+        Takes::Batch,
+        "Applies a list of operations to several pictures; answers with a ZIP as they are done.",
     ),
     post(
         "/v1/inspect",
@@ -112,8 +120,10 @@ pub fn configure(config: &mut ServiceConfig) {
             other => other,
         };
         let handler = match (route.path, route.takes) {
-            (_, Takes::Operation(kind)) => web::post()
-                .to(move |request, payload, state| images::operate(kind, request, payload, state)),
+            (_, Takes::Operation(recipe)) => web::post().to(move |request, payload, state| {
+                images::operate(recipe, request, payload, state)
+            }),
+            (_, Takes::Batch) => web::post().to(batch::run),
             (_, Takes::Picture) => web::post().to(images::inspect),
             ("/v1/models", _) => read().to(service::models),
             ("/v1/privacy", _) => read().to(statements::privacy),

@@ -19,20 +19,29 @@ use crate::{
     ephemeral::{Ephemeral, Reason, Spool},
     error::Error,
     harden::fault::{self, Place},
+    job::Input,
+    ops::OPS,
 };
 
 /// Form fields at most, pictures included.
 const MAX_FIELDS: usize = 32;
 /// Bytes of a text field at most.
 const MAX_TEXT: usize = 4 << 10;
+/// The same for the list of a pipeline's operations.
+const MAX_OPS: usize = 16 << 10;
+/// Pictures of a batch at most.
+const MAX_BATCH: usize = 100;
 /// Names under which the picture itself may come.
 const PICTURE: [&str; 3] = ["file", "image", "image_file"];
 
+/// Further pictures, by field name.
+pub type Named = Vec<(&'static str, Input)>;
+
 /// What came with a request.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Upload {
-    /// The picture.
-    pub picture: Ephemeral,
+    /// The picture, or those of a batch in their order; at least one.
+    pub pictures: Vec<Ephemeral>,
     /// Further pictures, by field name.
     pub files: Vec<(&'static str, Ephemeral)>,
     /// Options that came as form fields, in their order.
@@ -42,15 +51,58 @@ pub struct Upload {
 impl Upload {
     /// Bytes of all pictures.
     pub fn size(&self) -> u64 {
-        self.picture.size() + self.files.iter().map(|(_, file)| file.size()).sum::<u64>()
+        let files = self.files.iter().map(|(_, file)| file);
+        self.pictures.iter().chain(files).map(Ephemeral::size).sum()
     }
 
     /// Why the inputs end, if they end without being decoded.
     pub fn set_reason(&mut self, reason: Reason) {
-        self.picture.set_reason(reason);
-        self.files
-            .iter_mut()
-            .for_each(|(_, file)| file.set_reason(reason));
+        let files = self.files.iter_mut().map(|(_, file)| file);
+        for file in self.pictures.iter_mut().chain(files) {
+            file.set_reason(reason);
+        }
+    }
+
+    /// The one picture, and the further ones by name.
+    ///
+    /// # Errors
+    /// [`Error::MissingPicture`] where it was taken before.
+    pub fn into_inputs(mut self) -> Result<(Ephemeral, Named), Error> {
+        let picture = self.pictures.pop().ok_or(Error::MissingPicture)?;
+        let files = self.files.into_iter();
+        let files = files.map(|(name, file)| (name, Input::Spooled(file)));
+        Ok((picture, files.collect()))
+    }
+}
+
+/// What a body may hold beside options.
+#[derive(Debug, Clone, Copy)]
+pub struct Expected {
+    files: &'static [(&'static str, &'static str)],
+    pictures: usize,
+    max_body: u64,
+    setting: &'static str,
+}
+
+impl Expected {
+    /// One picture, and further ones of these names.
+    pub fn one(files: &'static [(&'static str, &'static str)], settings: &Settings) -> Self {
+        Self {
+            files,
+            pictures: 1,
+            max_body: settings.max_upload.0.saturating_mul(2),
+            setting: "--max-upload",
+        }
+    }
+
+    /// Many pictures, and further ones of these names.
+    pub fn batch(files: &'static [(&'static str, &'static str)], settings: &Settings) -> Self {
+        Self {
+            files,
+            pictures: MAX_BATCH,
+            max_body: settings.max_batch_bytes(),
+            setting: "--max-batch",
+        }
     }
 }
 
@@ -64,11 +116,12 @@ impl Upload {
 pub async fn receive(
     request: &HttpRequest,
     payload: Payload,
-    files: &'static [(&'static str, &'static str)],
+    expected: Expected,
     state: &AppState,
     spool: &Spool,
 ) -> Result<Upload, Error> {
     let mut reader = Reader {
+        expected,
         clock: Clock::new(&state.settings, Box::pin(state.gate.closed())),
         spool,
         max_picture: state.settings.max_upload.0,
@@ -82,7 +135,7 @@ pub async fn receive(
     let kind = kind.unwrap_or_default().trim().to_ascii_lowercase();
     if kind.starts_with("multipart/form-data") {
         reader
-            .multipart(Multipart::new(request.headers(), payload), files)
+            .multipart(Multipart::new(request.headers(), payload))
             .await
     } else if kind.starts_with("image/") || kind.starts_with("application/octet-stream") {
         reader.raw(payload).await
@@ -92,6 +145,7 @@ pub async fn receive(
 }
 
 struct Reader<'a> {
+    expected: Expected,
     clock: Clock,
     spool: &'a Spool,
     max_picture: u64,
@@ -112,44 +166,30 @@ impl Reader<'_> {
             return Err(Error::MissingPicture);
         }
         Ok(Upload {
-            picture,
+            pictures: vec![picture],
             files: Vec::new(),
             options: Vec::new(),
         })
     }
 
-    async fn multipart(
-        &mut self,
-        mut form: Multipart,
-        files: &'static [(&'static str, &'static str)],
-    ) -> Result<Upload, Error> {
-        let mut parts = Parts::default();
-        let read = self.parts(&mut form, files, &mut parts).await;
+    async fn multipart(&mut self, mut form: Multipart) -> Result<Upload, Error> {
+        let mut parts = Upload::default();
+        let read = self.parts(&mut form, &mut parts).await;
         read.inspect_err(|error| parts.set_reason(error.into()))?;
-        let Parts {
-            picture,
-            files,
-            options,
-        } = parts;
-        Ok(Upload {
-            picture: picture.ok_or(Error::MissingPicture)?,
-            files,
-            options,
-        })
+        Ok(parts)
     }
 
-    async fn parts(
-        &mut self,
-        form: &mut Multipart,
-        files: &'static [(&'static str, &'static str)],
-        parts: &mut Parts,
-    ) -> Result<(), Error> {
+    async fn parts(&mut self, form: &mut Multipart, parts: &mut Upload) -> Result<(), Error> {
+        let Expected {
+            files, pictures, ..
+        } = self.expected;
+        let limit = MAX_FIELDS - 1 + pictures;
         let mut fields = 0;
         while let Some(field) = self.clock.wait(form.next()).await? {
             let mut field = field.map_err(multipart_error)?;
             fields += 1;
-            if fields > MAX_FIELDS {
-                return Err(Error::TooManyFields { limit: MAX_FIELDS });
+            if fields > limit {
+                return Err(Error::TooManyFields { limit });
             }
             let Some(name) = field.name().map(str::to_owned) else {
                 return Err(Error::MalformedRequest("A part of the form has no name."));
@@ -160,14 +200,18 @@ impl Reader<'_> {
                 .map(|(known, _)| *known);
             if PICTURE.contains(&name.as_str()) {
                 let file = self.file(&mut field).await?;
-                if parts.picture.is_some() {
+                if parts.pictures.len() == pictures {
                     file.close(Reason::Error);
-                    return Err(Error::MalformedRequest(
-                        "The form holds more than one picture.",
-                    ));
+                    return Err(match pictures {
+                        1 => Error::MalformedRequest("The form holds more than one picture."),
+                        limit => Error::TooManyFields { limit },
+                    });
                 }
-                // A browser sends an empty part for a file field that nobody filled.
-                parts.picture = Some(file).filter(|file| file.size() > 0);
+                // A browser sends an empty part for a file field that nobody filled; in a batch it
+                // has its number like any other.
+                if file.size() > 0 || pictures > 1 {
+                    parts.pictures.push(file);
+                }
             } else if let Some(slot) = slot {
                 let file = self.file(&mut field).await?;
                 if file.size() > 0 {
@@ -175,10 +219,15 @@ impl Reader<'_> {
                     parts.files.push((slot, file));
                 }
             } else {
-                parts.options.push((name, self.text(&mut field).await?));
+                let limit = match name == OPS.name {
+                    true => MAX_OPS,
+                    false => MAX_TEXT,
+                };
+                let text = self.text(&mut field, limit).await?;
+                parts.options.push((name, text));
             }
         }
-        if parts.picture.is_none() {
+        if parts.pictures.is_empty() {
             return Err(Error::MissingPicture);
         }
         Ok(())
@@ -216,13 +265,13 @@ impl Reader<'_> {
         Ok(())
     }
 
-    async fn text(&mut self, field: &mut Field) -> Result<String, Error> {
+    async fn text(&mut self, field: &mut Field, limit: usize) -> Result<String, Error> {
         let mut text = Vec::new();
         while let Some(chunk) = self.clock.wait(field.next()).await? {
             let chunk = chunk.map_err(multipart_error)?;
             self.count(&chunk)?;
-            if text.len() + chunk.len() > MAX_TEXT {
-                return Err(Error::FieldTooLong { limit: MAX_TEXT });
+            if text.len() + chunk.len() > limit {
+                return Err(Error::FieldTooLong { limit });
             }
             text.extend_from_slice(&chunk);
         }
@@ -234,12 +283,14 @@ impl Reader<'_> {
     fn count(&mut self, chunk: &Bytes) -> Result<(), Error> {
         self.received += chunk.len() as u64;
         self.clock.received(chunk.len() as u64);
-        let limit = self.max_picture.saturating_mul(2);
-        if self.received > limit {
+        let Expected {
+            max_body, setting, ..
+        } = self.expected;
+        if self.received > max_body {
             return Err(Error::BodyTooLarge {
-                limit,
+                limit: max_body,
                 actual: None,
-                setting: "--max-upload",
+                setting,
             });
         }
         Ok(())
@@ -251,24 +302,6 @@ impl Reader<'_> {
             actual,
             setting: "--max-upload",
         }
-    }
-}
-
-/// What has been read of a form.
-#[derive(Default)]
-struct Parts {
-    picture: Option<Ephemeral>,
-    files: Vec<(&'static str, Ephemeral)>,
-    options: Vec<(String, String)>,
-}
-
-impl Parts {
-    fn set_reason(&mut self, reason: Reason) {
-        let files = self.files.iter_mut().map(|(_, file)| file);
-        self.picture
-            .iter_mut()
-            .chain(files)
-            .for_each(|file| file.set_reason(reason));
     }
 }
 

@@ -2,8 +2,8 @@
 //! then foreground colours, a new ground and a new place.
 
 use super::{
-    Context, Outcome, compose, edge, foreground,
-    geometry::{self, Position},
+    Context, Limits, Outcome, Shape, compose, edge, foreground,
+    geometry::{self, Canvas, Position},
     matting,
     options::{Cutout, Ground, OnEmpty, Region, RemoveBackground, Shadow},
 };
@@ -23,6 +23,7 @@ const VISIBLE: u8 = 13;
 pub fn apply(
     frame: Frame,
     options: &RemoveBackground,
+    ground: Option<Frame>,
     context: &mut Context<'_>,
 ) -> Result<Outcome, Error> {
     // A smaller result costs less when the picture is made smaller first; after a crop the
@@ -52,10 +53,10 @@ pub fn apply(
         options.model.as_ref().map(|m| m.0.as_str()),
     )?;
     let model = Some((entry.name.clone(), entry.license.clone()));
-    let ground = context.ground.take();
+    let limits = context.limits;
     let (frame, matte) = context
         .stages
-        .time("compose", || result(frame, matte, ground, options));
+        .time("compose", || result(frame, matte, ground, options, &limits))?;
     Ok(Outcome {
         frame,
         matte,
@@ -80,22 +81,10 @@ fn coarse(
     Ok((matte, region))
 }
 
-fn rect(Region([x, y, width, height]): Region, frame: &Frame) -> Result<Rect, Error> {
-    let (w, h) = (frame.width(), frame.height());
-    let outside = || Error::RoiOutside {
-        width: w,
-        height: h,
-    };
-    let span = |at: geometry::Length, len: geometry::Length, side: u32| {
-        let (at, len) = (at.pixels(side), len.pixels(side));
-        let inside = at >= 0 && len > 0 && at + len <= i64::from(side);
-        inside.then_some((at as u32, len as u32))
-    };
-    let (x, width) = span(x, width, w).ok_or_else(outside)?;
-    let (y, height) = span(y, height, h).ok_or_else(outside)?;
-    Ok(Rect {
-        x,
-        y,
+fn rect(roi: Region, frame: &Frame) -> Result<Rect, Error> {
+    let (width, height) = (frame.width(), frame.height());
+    geometry::region(roi.0, (width, height)).ok_or(Error::RoiOutside {
+        option: "roi",
         width,
         height,
     })
@@ -154,7 +143,8 @@ fn result(
     matte: Mask,
     ground: Option<Frame>,
     options: &RemoveBackground,
-) -> (Frame, Option<Mask>) {
+    limits: &Limits,
+) -> Result<(Frame, Option<Mask>), Error> {
     let frame = if frame.layout() == Layout::Rgba {
         frame.without_alpha()
     } else {
@@ -188,9 +178,19 @@ fn result(
     let subject = wanted.then(|| cutout.alpha()).flatten();
     let bounds = subject.as_ref().and_then(|subject| subject.bounds(VISIBLE));
     let alpha = subject.filter(|_| options.output != Cutout::Cutout);
-    let alpha = alpha.map(|alpha| cropped(alpha.into_frame(), bounds, options));
+    let canvas = bounds.filter(|_| options.crop).map(|bounds| {
+        geometry::crop_box(
+            bounds,
+            options.crop_margin.0,
+            (cutout.width(), cutout.height()),
+        )
+    });
+    if let Some(canvas) = canvas {
+        limits.check((canvas.width, canvas.height))?;
+    }
+    let alpha = alpha.map(|alpha| cropped(alpha.into_frame(), canvas, options));
     let alpha = match alpha {
-        Some(alpha) if options.output == Cutout::Mask => return (alpha, None),
+        Some(alpha) if options.output == Cutout::Mask => return Ok((alpha, None)),
         alpha => alpha,
     };
     if options.shadow == Shadow::Drop {
@@ -206,7 +206,7 @@ fn result(
         _ => cutout,
     };
     let matte = alpha.map(|a| Mask::new(a.width(), a.height(), a.into_data()));
-    (cropped(composed, bounds, options), matte)
+    Ok((cropped(composed, canvas, options), matte))
 }
 
 /// The subject at the place and of the size that were asked for.
@@ -223,39 +223,74 @@ fn placed_anew(cutout: Frame, options: &RemoveBackground) -> Frame {
     geometry::place(cutout, subject, scale, position)
 }
 
-/// Cropped to the subject's box where that was asked for, and within `max_megapixels`.
-fn cropped(frame: Frame, bounds: Option<Rect>, options: &RemoveBackground) -> Frame {
-    match bounds.filter(|_| options.crop) {
-        Some(bounds) => {
-            let canvas = geometry::crop_box(
-                bounds,
-                options.crop_margin.0,
-                (frame.width(), frame.height()),
-            );
-            limited(geometry::crop_to(frame, canvas), options)
-        }
+/// Cropped to the canvas, where there is one, and within `max_megapixels`.
+fn cropped(frame: Frame, canvas: Option<Canvas>, options: &RemoveBackground) -> Frame {
+    match canvas {
+        Some(canvas) => limited(geometry::crop_to(frame, canvas), options),
         None => limited(frame, options),
     }
 }
 
 fn limited(frame: Frame, options: &RemoveBackground) -> Frame {
-    let Some(limit) = options.max_megapixels.map(|limit| f64::from(limit.0) * 1e6) else {
-        return frame;
-    };
-    let (w, h) = (f64::from(frame.width()), f64::from(frame.height()));
-    if w * h <= limit {
-        return frame;
+    let size = (frame.width(), frame.height());
+    match limited_size(size, options) {
+        (width, height) if (width, height) != size => {
+            frame.resized(width, height, Filter::Lanczos3)
+        }
+        _ => frame,
     }
-    let shrink = (limit / (w * h)).sqrt();
-    // Rounded down, so that the product stays within the limit.
-    let side = |side: f64| ((side * shrink) as u32).max(1);
-    frame.resized(side(w), side(h), Filter::Lanczos3)
+}
+
+fn limited_size((width, height): (u32, u32), options: &RemoveBackground) -> (u32, u32) {
+    let (w, h) = (f64::from(width), f64::from(height));
+    match options.max_megapixels.map(|limit| f64::from(limit.0) * 1e6) {
+        Some(limit) if w * h > limit => {
+            let shrink = (limit / (w * h)).sqrt();
+            // Rounded down, so that the product stays within the limit.
+            let side = |side: f64| ((side * shrink) as u32).max(1);
+            (side(w), side(h))
+        }
+        _ => (width, height),
+    }
+}
+
+/// The bytes that [`apply`] holds at its peak, and the most that the result can be.
+pub fn outline(options: &RemoveBackground, shape: Shape, limits: &Limits) -> (u64, Shape) {
+    let pixels = shape.pixels();
+    let own = peak_bytes(options, pixels);
+    let opaque = matches!(
+        options.background,
+        Ground::Color([.., 255]) | Ground::Blur(_)
+    );
+    let mut after = Shape {
+        alpha: !opaque,
+        ..shape
+    };
+    if !options.crop {
+        after.size = limited_size(shape.size, options);
+        return (own, after);
+    }
+    // The subject may fill the picture, and what is larger than the limits is refused once its
+    // size is known.
+    let whole = Rect {
+        x: 0,
+        y: 0,
+        width: shape.size.0,
+        height: shape.size.1,
+    };
+    let canvas = geometry::crop_box(whole, options.crop_margin.0, shape.size);
+    after.exact = false;
+    after.size = limits.nearest((canvas.width, canvas.height));
+    // The crop is made beside the picture, of either and of the matte.
+    let crop = 5 * after.pixels();
+    after.size = limited_size(after.size, options);
+    (own.max(pixels * 5 + crop), after)
 }
 
 /// Bytes held at the peak, per pixel: the picture (4 with alpha), the matte and what refinement
 /// holds beside it (4), the cutout (4), a composed picture (4), a blurred ground (3); the numbers
 /// are checked against the process by `benches`.
-pub fn peak_bytes(options: &RemoveBackground, pixels: u64) -> u64 {
+fn peak_bytes(options: &RemoveBackground, pixels: u64) -> u64 {
     let ground = if matches!(options.background, Ground::Blur(_)) {
         3
     } else {

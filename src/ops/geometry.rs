@@ -97,6 +97,24 @@ pub fn cover(frame: Frame, width: u32, height: u32) -> Frame {
     frame.resized(width, height, Filter::Lanczos3)
 }
 
+/// The rectangle that a region (x, y, width, height) means in a picture of `size`; `None` where it
+/// does not lie inside, or holds nothing.
+pub fn region([x, y, width, height]: [Length; 4], size: (u32, u32)) -> Option<Rect> {
+    let span = |at: Length, len: Length, side: u32| {
+        let (at, len) = (at.pixels(side), len.pixels(side));
+        let inside = at >= 0 && len > 0 && at + len <= i64::from(side);
+        inside.then_some((at as u32, len as u32))
+    };
+    let (x, width) = span(x, width, size.0)?;
+    let (y, height) = span(y, height, size.1)?;
+    Some(Rect {
+        x,
+        y,
+        width,
+        height,
+    })
+}
+
 /// The middle `width x height` pixels of a picture, or all of it on a side that is shorter.
 pub fn centred(picture_w: u32, picture_h: u32, width: u32, height: u32) -> Rect {
     let (width, height) = (width.clamp(1, picture_w), height.clamp(1, picture_h));

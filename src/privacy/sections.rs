@@ -12,9 +12,18 @@ use crate::{
 };
 
 /// The longest time for which the bytes of an upload are held, the time of decoding aside: the
-/// longest upload, and the longest wait for a worker.
+/// longest upload, and the longest wait for a worker; or the longest batch, whose pictures wait for
+/// each other.
 pub(super) fn longest_input(settings: &Settings) -> Duration {
+    longest_single(settings).max(longest_batch(settings))
+}
+
+fn longest_single(settings: &Settings) -> Duration {
     settings.longest_upload(settings.max_body()) + settings.queue_wait
+}
+
+fn longest_batch(settings: &Settings) -> Duration {
+    settings.longest_upload(settings.max_batch_bytes()) + settings.long_timeout
 }
 
 pub(super) fn all(settings: &Settings, storage: &Storage, metrics: &Metrics) -> Vec<Section> {
@@ -88,7 +97,7 @@ fn kept() -> Section {
         ),
         said(
             "It is overwritten and closed once its pixels are decoded, before the first byte of the \
-             answer is sent.",
+             answer is sent; in a batch, before the first byte of its own result.",
             &["ephemeral::the_input_is_overwritten_and_closed_before_the_first_byte_of_the_answer"],
         ),
         said(
@@ -119,11 +128,19 @@ fn duration(settings: &Settings) -> Section {
             format!(
                 "The bytes of an upload are held for {} at most, and while they are decoded: {} for \
                  the longest upload, {} for the longest wait for a worker.",
-                format_duration(longest_input(settings)),
+                format_duration(longest_single(settings)),
                 format_duration(settings.longest_upload(settings.max_body())),
                 format_duration(settings.queue_wait),
             ),
             &["ephemeral::a_slow_upload_is_ended_at_its_deadline"],
+        ),
+        said(
+            format!(
+                "The pictures of a batch wait for each other, and for the reader: they are held for \
+                 {} at most, each until its own result is made.",
+                format_duration(longest_batch(settings)),
+            ),
+            &["api::a_reader_that_stalls_stops_the_work_and_loses_the_rest_in_time"],
         ),
         said(
             format!(
@@ -134,7 +151,7 @@ fn duration(settings: &Settings) -> Section {
         ),
         said(
             format!(
-                "Pixels are worked on for {} at most, for {} in a restoration.",
+                "Pixels are worked on for {} at most, for {} in a restoration, a pipeline or a batch.",
                 format_duration(settings.timeout),
                 format_duration(settings.long_timeout),
             ),

@@ -25,6 +25,7 @@ const STATUS: &[(&str, u16)] = &[
     ("malformed_request", 400),
     ("unknown_option", 400),
     ("bad_value", 400),
+    ("options_conflict", 400),
     ("missing_picture", 400),
     ("too_many_fields", 400),
     ("field_too_long", 400),
@@ -40,6 +41,7 @@ const STATUS: &[(&str, u16)] = &[
     ("bomb", 422),
     ("job_too_large", 422),
     ("roi_outside", 422),
+    ("result_too_large", 422),
     ("nothing_found", 422),
     ("model_missing", 422),
     ("step_missing", 422),
@@ -275,6 +277,16 @@ const PICTURES: &[Case] = &[
     }),
     ("a region beyond the edge", "roi_outside", |s| {
         with(s, "roi=60,0,10,10")
+    }),
+    ("a result beyond the limits", "result_too_large", |s| {
+        s.post(
+            "/v1/transform?width=1001&enlarge=true",
+            "image/jpeg",
+            &jpeg(),
+        )
+    }),
+    ("a fit without sides", "options_conflict", |s| {
+        s.post("/v1/transform?fit=cover", "image/jpeg", &jpeg())
     }),
     ("an empty region", "roi_outside", |s| {
         with(s, "roi=0,0,0,10")

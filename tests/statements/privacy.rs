@@ -123,13 +123,16 @@ fn the_notice_follows_the_settings() {
         assert!(holds(&changed), "{flag}: {changed:#}");
         assert!(!holds(&plain), "{flag}: said without it too");
     }
-    // The longest time is the sum of its parts: 30 s, 48 MiB at 256 KiB a second, 10 s of waiting.
+    // The longest time is the sum of its parts: 30 s, 96 MiB at 256 KiB a second, 300 s of work for a
+    // batch; 1 s, 2 MiB and 0.5 s of waiting where no batch takes longer.
     let held = |notice: &Value| notice["figures"]["input_held_at_most_seconds"].clone();
-    assert_eq!(held(&plain), 30.0 + 48.0 * 4.0 + 10.0);
+    assert_eq!(held(&plain), 30.0 + 96.0 * 4.0 + 300.0);
     let short = notice(&[
         "--upload-total=1s",
         "--max-upload=1MiB",
         "--queue-wait=500ms",
+        "--max-batch=1MiB",
+        "--long-timeout=1s",
     ]);
     assert_eq!(held(&short), 1.0 + 2.0 * 4.0 + 0.5);
     assert_eq!(plain["figures"]["receipts"], false);

@@ -258,6 +258,21 @@ impl Value for Region {
     }
 }
 
+/// A length in pixels, or in percent of the shorter side.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Extent(pub Length);
+
+impl Value for Extent {
+    const KIND: Kind = Kind::Text(
+        "a length from 0, in pixels or percent of the shorter side",
+        "50%",
+    );
+
+    fn parse(text: &str) -> Option<Self> {
+        length(text).map(Self)
+    }
+}
+
 /// The share of the picture that the subject fills, 0.1 to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Scale(pub f32);
