@@ -19,7 +19,8 @@ fn main() -> io::Result<()> {
     write(&folder.join("probe"), files())?;
     write(&folder.join("decode"), files())?;
     write(&folder.join("multipart"), bodies())?;
-    write(&folder.join("options"), queries())
+    write(&folder.join("options"), queries())?;
+    write(&folder.join("pipeline"), lists())
 }
 
 fn write(folder: &Path, seeds: Vec<Vec<u8>>) -> io::Result<()> {
@@ -97,15 +98,30 @@ fn bodies() -> Vec<Vec<u8>> {
     bodies
 }
 
+/// Lists of operations, right and wrong.
+fn lists() -> Vec<Vec<u8>> {
+    let lists = [
+        r#"[]"#,
+        r#"[{"op":"restore","steps":"denoise"},{"op":"remove-background"},{"op":"transform","width":1024}]"#,
+        r#"[{"op":"transform","crop":"10,20,30,40","fit":"cover","gravity":"smart","height":5,"width":7}]"#,
+        r##"[{"op":"remove-background","background":"#fff","crop":true,"feather":2.5}]"##,
+        r#"[{"op":"transform","rotate":90,"flip":"h","blur":1e1,"grayscale":true}]"#,
+        r#"[{"op":"nothing"}]"#,
+        r#"{"op":"restore"}"#,
+        r#"[{"op":"restore","strength":[1]},{"width":null}]"#,
+    ];
+    lists.iter().map(|list| list.as_bytes().to_vec()).collect()
+}
+
 /// Queries with every option, at its default and at other values, and `Accept` headers.
 fn queries() -> Vec<Vec<u8>> {
     let mut queries: Vec<String> = [
         "",
         "background=blur:12&shadow=drop&crop=true&crop_margin=5%25",
         "background=%23ff000080&scale=50%25&position=center&feather=2.5",
-        "roi=10,20,30,40&threshold=0.5&shift=-2&refine=no&on_empty=error",
+        "roi=10,20,30,40&threshold=0.5&shift=-2&refine=false&on_empty=error",
         "roi=10%25,20%25,30%25,40%25&crop_margin=1,2,3,4&position=10%25+90%25",
-        "steps=denoise,dejpeg&strength=0.3&quality=90&format=webp&lossless=1",
+        "steps=denoise,dejpeg&strength=0.3&quality=90&format=webp&lossless=true",
         "image/png;q=0.5, image/webp, */*;q=0.1",
     ]
     .map(str::to_owned)

@@ -85,7 +85,7 @@ async fn received(
     let permit = state.gate.admit_batch(http)?;
     let start = std::time::Instant::now();
     let expected = Expected::batch(Recipe::Pipeline.files(), &state.settings);
-    let received = upload::receive(http, payload, expected, state, &state.spool).await;
+    let received = upload::receive(http, payload, expected, state.door(), &state.spool).await;
     drop(permit);
     request.stages.add("upload", start.elapsed());
     let mut upload = received?;

@@ -13,7 +13,11 @@ use actix_web::{
 };
 use tokio::runtime::{Builder, Runtime};
 
-use super::{images::query_pairs, upload};
+use super::{
+    guard::Gate,
+    images::query_pairs,
+    upload::{self, Expected},
+};
 use crate::{
     config::{Settings, runtime_dir},
     ephemeral::{Spool, storage},
@@ -39,6 +43,7 @@ pub enum Declared {
 #[derive(Debug)]
 pub struct Bench {
     settings: Settings,
+    gate: Gate,
     spool: Spool,
     runtime: Runtime,
 }
@@ -57,6 +62,7 @@ impl Bench {
         let runtime = Builder::new_current_thread().enable_time().build();
         Self {
             spool: Spool::new(storage.folder, settings.spool_budget.0, metrics),
+            gate: Gate::new(1, u64::MAX, u64::MAX),
             settings,
             runtime: runtime.expect("a runtime"),
         }
@@ -95,8 +101,9 @@ impl Bench {
             };
             let payload = Payload::from_request(&request, &mut stream).await;
             let payload = payload.map_err(|_| Error::Internal)?;
-            let files = Kind::RemoveBackground.files();
-            upload::receive(&request, payload, files, &self.settings, &self.spool).await
+            let expected = Expected::one(Kind::RemoveBackground.files(), &self.settings);
+            let door = (&self.settings, &self.gate);
+            upload::receive(&request, payload, expected, door, &self.spool).await
         })
     }
 

@@ -12,11 +12,12 @@ use super::{
     AppState,
     body::Guarded,
     error::{problem, status},
-    guard::caught,
+    guard::{Gate, caught},
     receipt::Wanted,
     upload::{self, Expected, Upload},
 };
 use crate::{
+    config::Settings,
     ephemeral::{Ephemeral, Lease, Reason, Spool},
     error::Error,
     harden::{
@@ -119,7 +120,7 @@ async fn receive(
     let permit = state.gate.admit(http)?;
     let start = std::time::Instant::now();
     let expected = Expected::one(recipe.files(), &state.settings);
-    let received = upload::receive(http, payload, expected, state, spool).await;
+    let received = upload::receive(http, payload, expected, state.door(), spool).await;
     drop(permit);
     request.stages.add("upload", start.elapsed());
     let upload = received?;
@@ -246,7 +247,7 @@ async fn inspected(
     }
     let permit = state.gate.admit(http)?;
     let expected = Expected::one(&[], &state.settings);
-    let received = upload::receive(http, payload, expected, state, spool).await;
+    let received = upload::receive(http, payload, expected, state.door(), spool).await;
     drop(permit);
     let mut upload = received?;
     request.bytes_in = upload.size();
@@ -292,6 +293,11 @@ impl AppState {
     pub fn begin(&self, operation: &'static str) -> Request {
         let id = Uuid::new_v4().to_string();
         Request::begin(id, operation, self.metrics.clone(), self.log)
+    }
+
+    /// What an upload is held to: the settings, and the gate that may close over it.
+    pub fn door(&self) -> (&Settings, &Gate) {
+        (&self.settings, &self.gate)
     }
 
     /// The spool for a request's inputs; they are witnessed where a receipt will speak of them.

@@ -13,7 +13,7 @@ use actix_web::{
 use futures_util::StreamExt;
 use tokio::time::{Instant, timeout_at};
 
-use super::{AppState, guard::content_length};
+use super::guard::{Gate, content_length};
 use crate::{
     config::{Settings, upload_time},
     ephemeral::{Ephemeral, Reason, Spool},
@@ -117,14 +117,14 @@ pub async fn receive(
     request: &HttpRequest,
     payload: Payload,
     expected: Expected,
-    state: &AppState,
+    (settings, gate): (&Settings, &Gate),
     spool: &Spool,
 ) -> Result<Upload, Error> {
     let mut reader = Reader {
         expected,
-        clock: Clock::new(&state.settings, Box::pin(state.gate.closed())),
+        clock: Clock::new(settings, Box::pin(gate.closed())),
         spool,
-        max_picture: state.settings.max_upload.0,
+        max_picture: settings.max_upload.0,
         declared: content_length(request),
         received: 0,
     };
