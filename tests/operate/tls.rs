@@ -73,9 +73,7 @@ fn nginx(service: SocketAddr, change: impl Fn(&str) -> String) -> Option<Peer> {
         .arg(program)
         .args(["-p", &path.to_string(), "-c", &format!("{path}/nginx.conf")])
         .args(["-e", "stderr", "-g"])
-        .arg(format!(
-            "daemon off; worker_processes 1; pid {path}/nginx.pid;"
-        ));
+        .arg(format!("daemon off; pid {path}/nginx.pid;"));
     Some(Peer::start(&mut command, address, folder))
 }
 
@@ -83,10 +81,10 @@ fn nginx(service: SocketAddr, change: impl Fn(&str) -> String) -> Option<Peer> {
 /// files that were opened.
 fn cut_out(nginx: &mut Peer) -> (Vec<u8>, Vec<String>) {
     let folder = nginx.folder.clone();
-    let picture = folder.join("picture.png");
-    // Noise does not compress, so it is larger than any buffer, as is its answer.
+    fs::write(folder.join("picture.png"), pictures::png(1200, 1000)).unwrap();
+    // Noise does not compress: with it, question and answer are larger than any buffer.
     let noise = image::DynamicImage::ImageRgb8(pictures::noise(1200, 1000, 7));
-    noise.save(&picture).unwrap();
+    noise.save(folder.join("noise.png")).unwrap();
     let port = nginx.address.port();
     let mut curl = Command::new(common::tool(&["curl"]).expect("it is there"));
     curl.args([
@@ -100,7 +98,12 @@ fn cut_out(nginx: &mut Peer) -> (Vec<u8>, Vec<String>) {
     ])
     .args(["--cacert", "tls.crt"])
     .args(["--resolve", &format!("{NAME}:{port}:127.0.0.1")])
-    .args(["--form", "file=@picture.png", "--form", "background=white"])
+    .args([
+        "--form",
+        "file=@picture.png",
+        "--form",
+        "background_file=@noise.png",
+    ])
     .args(["--form", "format=png", "--output", "answer.png"])
     .arg(format!("https://{NAME}:{port}/v1/remove-background"))
     .current_dir(&folder)
