@@ -41,12 +41,13 @@ fn nginx(service: SocketAddr, change: impl Fn(&str) -> String) -> Option<Peer> {
     let made = common::run(&mut certificate, b"");
     assert_eq!(made.code, Some(0), "{}", made.stderr);
 
+    // A small send buffer, so that a slow reader is seen soon.
     let address = free_address();
     let config = change(&project("deploy/proxy/nginx.conf"));
     let config = with(
         &config,
         "listen 443 ssl;",
-        &format!("listen {address} ssl;"),
+        &format!("listen {address} ssl sndbuf=16k;"),
     );
     let config = with(
         &config,
@@ -81,9 +82,9 @@ fn nginx(service: SocketAddr, change: impl Fn(&str) -> String) -> Option<Peer> {
 /// files that were opened.
 fn cut_out(nginx: &mut Peer) -> (Vec<u8>, Vec<String>) {
     let folder = nginx.folder.clone();
-    fs::write(folder.join("picture.png"), pictures::png(1200, 1000)).unwrap();
+    fs::write(folder.join("picture.png"), pictures::png(700, 600)).unwrap();
     // Noise does not compress: with it, question and answer are larger than any buffer.
-    let noise = image::DynamicImage::ImageRgb8(pictures::noise(1200, 1000, 7));
+    let noise = image::DynamicImage::ImageRgb8(pictures::noise(700, 600, 7));
     noise.save(folder.join("noise.png")).unwrap();
     let port = nginx.address.port();
     let mut curl = Command::new(common::tool(&["curl"]).expect("it is there"));
@@ -94,7 +95,7 @@ fn cut_out(nginx: &mut Peer) -> (Vec<u8>, Vec<String>) {
         "--max-time",
         "60",
         "--limit-rate",
-        "3M",
+        "400k",
     ])
     .args(["--cacert", "tls.crt"])
     .args(["--resolve", &format!("{NAME}:{port}:127.0.0.1")])
@@ -131,8 +132,8 @@ fn a_picture_goes_through_nginx_with_tls_and_reaches_no_file() {
     let server = spawn(&["--workers=1"]);
     let mut shipped = nginx(server.address, str::to_owned).expect("it is there");
     let (answer, kept) = cut_out(&mut shipped);
-    assert_eq!(pictures::decoded(&answer).width(), 1200);
-    assert!(answer.len() > 1 << 20, "{} bytes", answer.len());
+    assert_eq!(pictures::decoded(&answer).width(), 700);
+    assert!(answer.len() > 500_000, "{} bytes", answer.len());
     assert_eq!(kept, Vec::<String>::new());
 
     let mut buffering = nginx(server.address, |config| {
