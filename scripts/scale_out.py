@@ -2,8 +2,9 @@
 """Prints the throughput of 1, 2 and 3 instances behind HAProxy as a table.
 
 Each instance has one worker, so that on a machine of N cores up to N of them have a core of their
-own. Clients run beside them, in a closed loop, and take a share of the same cores. Needs `make build`
-and HAProxy (`make test-deps`); the proxy's configuration is the shipped one but for its addresses.
+own. Clients run beside them, in a closed loop, and take a share of the same cores. Rounds go forth and
+back (1 2 3 3 2 1), so that what else the machine does meets all of them; each cell is a median. Needs
+`make build` and HAProxy (`make test-deps`); its configuration is the shipped one but for addresses.
 """
 
 import argparse
@@ -32,7 +33,8 @@ def main():
     options.add_argument("--program", type=Path, default=TARGET / "release" / "safelight")
     options.add_argument("--instances", type=int, nargs="+", default=[1, 2, 3])
     options.add_argument("--clients", type=int, default=6)
-    options.add_argument("--seconds", type=float, default=20)
+    options.add_argument("--rounds", type=int, default=4)
+    options.add_argument("--seconds", type=float, default=10)
     options = options.parse_args()
     tools = f"{TARGET / 'test-tools' / 'usr' / 'bin'}:{os.environ['PATH']}"
     haproxy = shutil.which("haproxy", path=tools)
@@ -41,27 +43,33 @@ def main():
     picture = options.picture.read_bytes()
     cores = len(os.sched_getaffinity(0))
     print(f"{cores} cores, {options.clients} clients, {len(picture)} bytes a picture\n")
-    print("| instances | pictures/s | median ms | CPU-s a picture | 503 | other |")
-    print("| --- | --- | --- | --- | --- | --- |")
-    for count in options.instances:
-        print(measure(count, picture, haproxy, options), flush=True)
+    print("| instances | pictures/s | median ms | CPU-s a picture | cores used | 503 | other |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    rows = {count: [] for count in options.instances}
+    for number in range(options.rounds):
+        for count in options.instances[:: 1 if number % 2 == 0 else -1]:
+            rows[count].append(measure(count, picture, haproxy, options))
+    for count, measured in rows.items():
+        *cells, busy, other = zip(*measured)
+        cells = [f"{statistics.median(cell):.{digits}f}" for cell, digits in zip(cells, (2, 0, 3, 2))]
+        print(f"| {count} | {' | '.join(cells)} | {sum(busy)} | {sum(other)} |")
 
 
 def measure(count, picture, haproxy, options):
+    """Pictures/s, median ms, CPU-s a picture, cores that the instances got, 503s, anything else."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="scale-out-")))
         instances = [stack.enter_context(instance(options.program)) for _ in range(count)]
         address = stack.enter_context(proxy(haproxy, [at for _, at in instances], folder))
         wait_ready(address)
-        load(address, picture, options.clients, 2)
+        load(address, picture, options.clients, 1)
         before = sum(cpu_seconds(process) for process, _ in instances)
         start = time.monotonic()
         times, busy, other = load(address, picture, options.clients, options.seconds)
         took = time.monotonic() - start
         cpu = sum(cpu_seconds(process) for process, _ in instances) - before
-    return "| {} | {:.2f} | {:.0f} | {:.3f} | {} | {} |".format(
-        count, len(times) / took, 1000 * statistics.median(times), cpu / len(times), busy, other
-    )
+    done = len(times)
+    return done / took, 1000 * statistics.median(times), cpu / done, cpu / took, busy, other
 
 
 @contextlib.contextmanager
