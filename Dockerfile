@@ -26,6 +26,7 @@ COPY Cargo.toml Cargo.lock ./
 # Cargo.toml names them, and cargo wants what it names to exist.
 COPY benches benches
 COPY tests/pictures tests/pictures
+COPY fuzz/seeds.rs fuzz/
 RUN mkdir src \
     && echo 'fn main() {}' > src/main.rs \
     && touch src/lib.rs \
