@@ -84,6 +84,7 @@ pub struct Ledger {
 
 impl Ledger {
     pub(super) fn new(budget: u64, metrics: Arc<Metrics>) -> Self {
+        metrics.spool_budget.set(budget as i64);
         Self {
             budget,
             held: 0.into(),

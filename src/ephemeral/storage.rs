@@ -8,6 +8,10 @@ use std::{
 
 use crate::{config::Ephemerality, harden::fault};
 
+/// The tmpfs that the container image wants, as `docker run --tmpfs` takes it: for its user alone,
+/// twice the default `--spool-budget`. README and compose file have the same.
+const CONTAINER_SPOOL: &str = "/spool:uid=65532,mode=0700,size=512m";
+
 /// What was found about the spool's folder and about swap.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Storage {
@@ -36,7 +40,7 @@ impl Storage {
         if !self.in_memory {
             found.push(format!(
                 "the spool {folder} is not on a tmpfs: uploads would be written to a disk \
-                 (--spool DIR on a tmpfs; docker: --tmpfs /spool:size=256m,mode=0700)"
+                 (--spool DIR on a tmpfs; docker: --tmpfs {CONTAINER_SPOOL})"
             ));
         }
         if !self.nameless {
@@ -46,8 +50,8 @@ impl Storage {
         }
         if self.swap_on && self.swap_allowed {
             found.push(
-                "memory can be swapped out to a disk (swapoff -a; docker: --memory equal to \
-                 --memory-swap; systemd: MemorySwapMax=0)"
+                "memory can be swapped out to a disk (swapoff -a; docker: --memory 2g \
+                 --memory-swap 2g, the two equal; systemd: MemorySwapMax=0)"
                     .to_owned(),
             );
         }

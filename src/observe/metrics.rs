@@ -56,8 +56,12 @@ pub struct Metrics {
     pub input_lifetime: Histogram,
     /// Bytes reserved in the spool.
     pub spool_bytes: IntGauge,
+    /// Bytes that the spool may hold.
+    pub spool_budget: IntGauge,
     /// Bytes reserved in the memory budget.
     pub memory_reserved: IntGauge,
+    /// Bytes that all jobs may reserve.
+    pub memory_budget: IntGauge,
     /// 1 for each loaded model, with its licence.
     pub model_loaded: IntGaugeVec,
     /// Seconds of one inference.
@@ -131,10 +135,16 @@ impl Metrics {
                 Histogram::with_opts(buckets("input_lifetime_seconds", "Seconds an input lived.")),
             ),
             spool_bytes: gauge(r, "spool_bytes", "Bytes reserved in the spool."),
+            spool_budget: gauge(r, "spool_budget_bytes", "Bytes that the spool may hold."),
             memory_reserved: gauge(
                 r,
                 "memory_reserved_bytes",
                 "Bytes of memory reserved by jobs.",
+            ),
+            memory_budget: gauge(
+                r,
+                "memory_budget_bytes",
+                "Bytes of memory that jobs may reserve.",
             ),
             model_loaded: gauges(
                 r,

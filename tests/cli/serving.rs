@@ -27,7 +27,7 @@ fn strict_refuses_a_spool_on_a_disk_and_names_the_flags_for_a_container() {
         assert_eq!(ran.code, Some(78), "{}", ran.stderr);
         for part in [
             "not on a tmpfs",
-            "docker: --tmpfs /spool:size=256m,mode=0700",
+            "docker: --tmpfs /spool:uid=65532,mode=0700,size=512m",
             folder,
         ] {
             assert!(ran.stderr.contains(part), "{part}: {}", ran.stderr);
