@@ -1,13 +1,16 @@
 //! The commands: parse, dispatch, exit code.
 
+mod checks;
 mod doctor;
 mod files;
 mod health;
 mod inputs;
+mod keys;
 mod models;
 mod privacy;
 mod prove;
 mod receipt;
+mod reload;
 mod serve;
 
 use std::{io::Write, process::ExitCode};
@@ -40,21 +43,32 @@ pub enum Failure {
 
 impl Failure {
     fn report(self) -> ExitCode {
-        let (code, text) = match self {
-            Self::Failed(text) => (FAILED, text),
-            Self::Usage(text) => (USAGE, text),
-            Self::Refused(text) => (REFUSED, text),
+        let code = match self {
+            Self::Failed(_) => FAILED,
+            Self::Usage(_) => USAGE,
+            Self::Refused(_) => REFUSED,
         };
+        let text = self.into_text();
         if !text.is_empty() {
-            // Where standard error is closed there is nobody to tell.
-            let _ = writeln!(std::io::stderr(), "safelight: {text}");
+            tell(&text);
         }
         ExitCode::from(code)
     }
+
+    fn into_text(self) -> String {
+        let (Self::Failed(text) | Self::Usage(text) | Self::Refused(text)) = self;
+        text
+    }
+}
+
+/// Writes a line to standard error; where that is closed there is nobody to tell.
+fn tell(text: &str) {
+    let _ = writeln!(std::io::stderr(), "safelight: {text}");
 }
 
 /// Runs the command that `arguments` (the program's name first) write.
 pub fn run(arguments: Vec<String>, hardening: Hardening) -> ExitCode {
+    let given = arguments.clone();
     let arguments = match with_file(arguments) {
         Ok(arguments) => arguments,
         Err(text) => return Failure::Usage(text).report(),
@@ -66,16 +80,17 @@ pub fn run(arguments: Vec<String>, hardening: Hardening) -> ExitCode {
             return ExitCode::from(if error.use_stderr() { USAGE } else { 0 });
         }
     };
-    match dispatch(&matches, hardening) {
+    match dispatch(&matches, &given, hardening) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }
 }
 
-/// Puts the settings of `serve`'s file (and `privacy`'s, which is the same) before its flags, so that flags win.
+/// Puts the settings of `serve`'s file before its flags, so that flags win; `doctor` and
+/// `privacy` look at the same.
 fn with_file(mut arguments: Vec<String>) -> Result<Vec<String>, String> {
-    let takes_settings = |name: &String| ["serve", "privacy"].contains(&name.as_str());
-    if arguments.get(1).is_some_and(takes_settings)
+    let reads_settings = |name: &String| ["serve", "doctor", "privacy"].contains(&name.as_str());
+    if arguments.get(1).is_some_and(reads_settings)
         && let Some(file) = config::named_file(&arguments)
     {
         let from_file = config::file_arguments(&file, &arguments[2..])?;
@@ -98,6 +113,7 @@ fn command() -> Command {
     command
         .subcommand(files::inspect_command())
         .subcommand(models::command())
+        .subcommand(keys::command())
         .subcommand(doctor::command())
         .subcommand(privacy::command())
         .subcommand(receipt::command())
@@ -112,7 +128,7 @@ fn recipes() -> impl Iterator<Item = ops::Recipe> {
     single.chain([ops::Recipe::Pipeline])
 }
 
-fn dispatch(matches: &ArgMatches, hardening: Hardening) -> Result<(), Failure> {
+fn dispatch(matches: &ArgMatches, given: &[String], hardening: Hardening) -> Result<(), Failure> {
     let Some((name, matches)) = matches.subcommand() else {
         return Err(Failure::Usage("name a command".to_owned()));
     };
@@ -120,8 +136,12 @@ fn dispatch(matches: &ArgMatches, hardening: Hardening) -> Result<(), Failure> {
         return files::run(recipe, matches);
     }
     match name {
-        "serve" => serve::run(settings(matches)?, hardening),
+        "serve" => {
+            let source = reload::source(given, matches);
+            serve::run(settings(matches)?, source, hardening)
+        }
         "inspect" => files::inspect(matches),
+        "key" => keys::run(matches),
         "models" => models::run(matches),
         "privacy" => privacy::run(matches),
         "receipt" => receipt::run(matches),

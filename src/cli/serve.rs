@@ -2,20 +2,27 @@
 
 use std::sync::Arc;
 
-use super::Failure;
+use super::{Failure, checks};
 use crate::{
     config::{Settings, runtime_dir},
     digest,
     engine::Engine,
-    ephemeral::{Spool, storage},
+    ephemeral::{
+        Spool,
+        storage::{self, Storage},
+    },
     harden::{process::Hardening, stack::scrubbed},
-    http::{Bound, Build, Parts},
+    http::{Access, Bound, Build, Parts, Source},
     observe::{Log, Metrics},
     privacy::Notice,
     receipt::Signer,
 };
 
-pub(super) fn run(settings: Settings, hardening: Hardening) -> Result<(), Failure> {
+pub(super) fn run(
+    settings: Settings,
+    source: Option<Source>,
+    hardening: Hardening,
+) -> Result<(), Failure> {
     let log = Log::new(settings.log_format);
     let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
     report_panics(log, metrics.clone());
@@ -40,6 +47,10 @@ pub(super) fn run(settings: Settings, hardening: Hardening) -> Result<(), Failur
             "this system lets other programs of the same user read memory",
         );
     }
+    let access = Access::new(&settings, source).map_err(Failure::Refused)?;
+    for doubt in access.doubts() {
+        log.say("warn", "start", doubt);
+    }
     let bound = Bound::bind(&settings).map_err(Failure::Refused)?;
     let engine = Engine::open(&settings.engine, metrics.clone()).map_err(Failure::Refused)?;
     let build = build(&engine);
@@ -61,6 +72,7 @@ pub(super) fn run(settings: Settings, hardening: Hardening) -> Result<(), Failur
             engine.runtime_version(),
         ),
     );
+    tell_standing(&storage, hardening, &access, &log);
     let spool = Spool::new(storage.folder, settings.spool_budget.0, metrics.clone());
     let parts = Parts {
         settings,
@@ -71,6 +83,7 @@ pub(super) fn run(settings: Settings, hardening: Hardening) -> Result<(), Failur
         signer,
         build,
         notice,
+        access,
     };
     bound
         .run(parts)
@@ -98,6 +111,26 @@ fn signer(settings: &Settings, build: &Build) -> Result<Option<Signer>, String> 
         "--receipts: a receipt names the digest of this program, whose file cannot be read",
     )?;
     scrubbed(|| Signer::new(program)).map(Some)
+}
+
+/// What is enforced from here on and what is not, a line each.
+fn tell_standing(storage: &Storage, hardening: Hardening, access: &Access, log: &Log) {
+    let (mut yes, mut no) = (Vec::new(), Vec::new());
+    for check in checks::ephemerality(storage, hardening) {
+        let list = if check.holds == Some(true) {
+            &mut yes
+        } else {
+            &mut no
+        };
+        list.push(check.detail);
+    }
+    let (enforced, open) = access.standing();
+    yes.extend(enforced);
+    no.extend(open);
+    no.push("encryption on the way (TLS is a reverse proxy's task)".to_owned());
+    for (what, list) in [("enforced", yes), ("not enforced", no)] {
+        log.say("info", "start", format!("{what}: {}", list.join("; ")));
+    }
 }
 
 /// Raises the number of open descriptors to what this process may have. Many systems give 1,024

@@ -10,14 +10,18 @@
     reason = "this is the module that reads the environment"
 )]
 
+mod access;
 mod file;
+mod machine;
 mod units;
 
-use std::{env, fs, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{env, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, CommandFactory, Parser};
 
+pub use access::{KeyEntry, Network, Rate, is_id, read_keys};
 pub use file::{file_arguments, named_file};
+pub use machine::{group_limit, memory_given};
 use units::megapixels;
 pub use units::{
     Bytes, Ephemerality, Format, LogFormat, ModelChoice, Origin, PictureLimits, duration,
@@ -87,22 +91,6 @@ impl EngineSettings {
             None => memory_given().map_or(DEFAULT, |given| DEFAULT.min(given / 2)),
         }
     }
-}
-
-/// Memory that this process may use: the smaller of the machine's and the control group's.
-fn memory_given() -> Option<u64> {
-    let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
-        let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
-        let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
-        Some(kib << 10)
-    });
-    let group = [
-        "/sys/fs/cgroup/memory.max",
-        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-    ]
-    .iter()
-    .find_map(|path| fs::read_to_string(path).ok()?.trim().parse::<u64>().ok());
-    [machine, group].into_iter().flatten().min()
 }
 
 /// Settings of `safelight serve`.
@@ -220,6 +208,23 @@ pub struct Settings {
         value_delimiter = ','
     )]
     pub cors_origin: Vec<Origin>,
+
+    /// TOML file of API keys; with it, whoever asks for work needs one
+    #[arg(long, env = "SAFELIGHT_KEYS", value_name = "FILE")]
+    pub keys: Option<PathBuf>,
+
+    /// Requests of one client address at most, where they come without a key, such as 60/min
+    #[arg(long, env = "SAFELIGHT_RATE_PER_ADDRESS", value_name = "N/PERIOD")]
+    pub rate_per_address: Option<Rate>,
+
+    /// Networks of the reverse proxies whose X-Forwarded-For is believed
+    #[arg(
+        long,
+        env = "SAFELIGHT_TRUSTED_PROXIES",
+        value_name = "CIDR",
+        value_delimiter = ','
+    )]
+    pub trusted_proxies: Vec<Network>,
 
     /// How log records are written
     #[arg(long, env = "SAFELIGHT_LOG_FORMAT", value_enum, default_value = "auto")]

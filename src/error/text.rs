@@ -1,6 +1,6 @@
 //! What errors say: the closed list of codes with their titles, and the sentence of each error.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use super::{Error, Resource};
 
@@ -20,6 +20,14 @@ pub const CODES: &[(&str, &str)] = &[
     ("missing_picture", "The request holds no picture."),
     ("too_many_fields", "More form fields than allowed."),
     ("field_too_long", "A text field is longer than allowed."),
+    ("missing_key", "The route needs an API key."),
+    ("wrong_key", "The API key is not known."),
+    ("not_allowed", "The API key does not allow this operation."),
+    ("rate_limited", "Requests come too fast; try again later."),
+    (
+        "quota_exceeded",
+        "The API key's megapixels are used up; try again later.",
+    ),
     ("not_found", "No such route."),
     ("method_not_allowed", "The route does not take this method."),
     ("upload_too_slow", "The upload stalled or took too long."),
@@ -76,6 +84,15 @@ pub const CODES: &[(&str, &str)] = &[
     ("internal", "A fault of the service."),
 ];
 
+/// Seconds until a time has passed for sure: at least one.
+pub(super) fn whole_seconds(time: Duration) -> u64 {
+    (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1)
+}
+
+fn megapixels(pixels: u64) -> f64 {
+    pixels as f64 / 1e6
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -100,6 +117,46 @@ impl fmt::Display for Error {
             Self::FieldTooLong { limit } => {
                 write!(f, "A text field of the form is longer than {limit} bytes.")
             }
+            Self::MissingKey => f.write_str(
+                "Send an API key as `Authorization: Bearer KEY` or as `X-API-Key: KEY`.",
+            ),
+            Self::WrongKey => f.write_str("The API key is not one of this service."),
+            Self::NotAllowed { operation } => match *operation {
+                "" => f.write_str("This key does not allow this route (its `scopes`)."),
+                name => write!(f, "This key does not allow {name} (its `scopes`)."),
+            },
+            Self::RateLimited {
+                whose,
+                rate,
+                retry_after,
+            } => write!(
+                f,
+                "The limit of {whose} is {rate}; there is room for the next request in {} s.",
+                whole_seconds(*retry_after)
+            ),
+            Self::QuotaExceeded {
+                limit,
+                left,
+                actual,
+                period,
+                retry_after,
+            } => write!(
+                f,
+                "The picture has {:.2} megapixels; of the {:.2} that this key has for {} {period}, \
+                 {:.2} are left (its `megapixels_per_{period}`). They begin anew in {} s.",
+                megapixels(*actual),
+                megapixels(*limit),
+                if *period == "hour" { "an" } else { "a" },
+                megapixels(*left),
+                whole_seconds(*retry_after)
+            ),
+            Self::KeyPixels { limit, actual } => write!(
+                f,
+                "The picture has {:.2} megapixels; this key allows {:.2} at most (its \
+                 `max_megapixels` or quota).",
+                megapixels(*actual),
+                megapixels(*limit)
+            ),
             Self::NotFound => f.write_str("There is no such route; /openapi.json lists them."),
             Self::MethodNotAllowed { allow } => write!(f, "This route takes {allow}."),
             Self::UploadTooSlow { limit, setting } => {

@@ -25,6 +25,7 @@ use tokio::{
 
 use super::{
     AppState,
+    auth::Pass,
     error::problem_text,
     guard::caught,
     images::{checked, failed, pairs, prepare, query_pairs, queued},
@@ -69,6 +70,7 @@ struct Batch {
     accept: Accept,
     deadline: Instant,
     limit: Duration,
+    pass: Pass,
     id: String,
 }
 
@@ -103,6 +105,7 @@ async fn received(
         accept: Accept::of(http.headers().get(header::ACCEPT).map(|v| v.as_bytes())),
         deadline: Instant::now() + limit,
         limit,
+        pass: Pass::of(http),
         id: String::new(),
     })
 }
@@ -161,7 +164,9 @@ impl Batch {
             files.push((*name, Input::Memory(file.read_all()?)));
         }
         let (plan, accept) = (self.plan.clone(), self.accept);
-        let job = prepare(picture, files, plan, accept, state).await?;
+        let mut job = prepare(picture, files, plan, accept, state).await?;
+        let charged = self.pass.charge(job.picture());
+        charged.inspect_err(|error| job.set_reason(error.into()))?;
         let (result, times) = queued(job.within(left, "--long-timeout"), state).await?;
         stages.extend(&times);
         result

@@ -15,7 +15,7 @@ const TAKEN: [&str; 4] = [
 ];
 
 /// Headers that it may read: all that an answer has of its own.
-const SHOWN: [&str; 20] = [
+const SHOWN: [&str; 23] = [
     "Deletion-Receipt",
     "Server-Timing",
     "X-Credits-Charged",
@@ -29,6 +29,9 @@ const SHOWN: [&str; 20] = [
     "X-Mask-Confidence",
     "X-Model",
     "X-Model-License",
+    "X-Quota-Limit",
+    "X-Quota-Remaining",
+    "X-Quota-Reset",
     "X-RateLimit-Limit",
     "X-RateLimit-Remaining",
     "X-RateLimit-Reset",

@@ -26,6 +26,9 @@ pub struct Problem {
     pub instance: String,
 }
 
+/// How a key is to be sent (RFC 6750, section 3).
+const BEARER: &str = "Bearer realm=\"safelight\"";
+
 /// The status of an error. There is no catch-all arm: a new error does not compile until it has
 /// one.
 pub fn status(error: &Error) -> StatusCode {
@@ -38,6 +41,9 @@ pub fn status(error: &Error) -> StatusCode {
         | Error::TooManyFields { .. }
         | Error::FieldTooLong { .. } => StatusCode::BAD_REQUEST,
         Error::InStep { error, .. } => status(error),
+        Error::MissingKey | Error::WrongKey => StatusCode::UNAUTHORIZED,
+        Error::NotAllowed { .. } => StatusCode::FORBIDDEN,
+        Error::RateLimited { .. } | Error::QuotaExceeded { .. } => StatusCode::TOO_MANY_REQUESTS,
         Error::NotFound => StatusCode::NOT_FOUND,
         Error::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
         Error::UploadTooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
@@ -47,6 +53,7 @@ pub fn status(error: &Error) -> StatusCode {
         }
         Error::BrokenPicture
         | Error::TooManyPixels { .. }
+        | Error::KeyPixels { .. }
         | Error::SideTooLong { .. }
         | Error::Bomb { .. }
         | Error::JobTooLarge { .. }
@@ -70,13 +77,16 @@ pub fn problem(error: &Error, request_id: &str) -> HttpResponse {
     let status = status(error);
     let mut response = HttpResponseBuilder::new(status);
     response.insert_header(("X-Request-Id", request_id));
+    if let Some(seconds) = error.retry_after() {
+        response.insert_header((header::RETRY_AFTER, seconds));
+    }
     match error {
-        Error::Busy { retry_after, .. } => {
-            response.insert_header((header::RETRY_AFTER, retry_after.as_secs().max(1)));
+        Error::MissingKey => {
+            response.insert_header((header::WWW_AUTHENTICATE, BEARER));
         }
-        // A few seconds are what a restart or an emptied spool take.
-        Error::ShuttingDown | Error::SpoolFull => {
-            response.insert_header((header::RETRY_AFTER, 5));
+        Error::WrongKey => {
+            let value = format!("{BEARER}, error=\"invalid_token\"");
+            response.insert_header((header::WWW_AUTHENTICATE, value));
         }
         Error::MethodNotAllowed { allow } => {
             response.insert_header((header::ALLOW, *allow));

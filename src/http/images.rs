@@ -9,7 +9,7 @@ use tokio::{sync::oneshot, time::timeout};
 use uuid::Uuid;
 
 use super::{
-    AppState,
+    AppState, auth,
     body::Guarded,
     error::{problem, status},
     guard::{Gate, caught},
@@ -82,8 +82,9 @@ async fn process(
     let accept = http.headers().get(header::ACCEPT);
     let accept = Accept::of(accept.map(|value| value.as_bytes()));
     let (picture, files) = upload.into_inputs()?;
-    let job = prepare(picture, files, plan, accept, state).await?;
+    let mut job = prepare(picture, files, plan, accept, state).await?;
     request.picture = Some(job.picture());
+    auth::charge(http, job.picture()).inspect_err(|error| job.set_reason(error.into()))?;
     let settings = &state.settings;
     let job = match recipe.is_long() {
         true => job.within(settings.long_timeout, "--long-timeout"),

@@ -1,5 +1,6 @@
 //! The HTTP service: shared state, the two listeners, start and stop.
 
+mod auth;
 mod batch;
 mod body;
 mod cors;
@@ -49,6 +50,7 @@ use crate::{
 use guard::Gate;
 use linger::Lingering;
 
+pub use auth::{Access, NewKey, Reloaded, Source, new_key};
 pub use openapi::text as openapi_document;
 
 /// Time for the last bytes of answers that are written, at the end of the service.
@@ -70,6 +72,8 @@ pub struct AppState {
     pub metrics: Arc<Metrics>,
     /// The log.
     pub log: Log,
+    /// Who may ask, and how often.
+    pub access: Access,
     /// The door.
     pub gate: Gate,
     /// What signs receipts, where they are given.
@@ -109,6 +113,8 @@ pub struct Parts {
     pub build: Build,
     /// The privacy notice.
     pub notice: Notice,
+    /// Who may ask, and how often.
+    pub access: Access,
 }
 
 /// Two bound listeners, not yet served.
@@ -152,6 +158,7 @@ impl Bound {
             signer,
             build,
             notice,
+            access,
         } = parts;
         let engine = Arc::new(engine);
         let budget = MemoryBudget::new(settings.engine.memory_budget_bytes(), metrics.clone());
@@ -182,6 +189,7 @@ impl Bound {
             signer,
             build,
             notice,
+            access,
         });
         warm_up(&state)?;
         System::new().block_on(serve(self, state))
@@ -219,7 +227,13 @@ async fn serve(bound: Bound, state: web::Data<AppState>) -> std::io::Result<()> 
         handles.0.stop(true).await;
         handles.1.stop(false).await;
     };
-    let (service, metrics, ()) = tokio::join!(service, metrics, stop);
+    let ended = async { tokio::join!(service, metrics, stop) };
+    let (service, metrics, ()) = tokio::select! {
+        biased;
+        ended = ended => ended,
+        never = auth::upkeep(&state) => match never {},
+    };
+    state.access.tell_use(&state.log);
     lingering.end(Duration::from_secs(1)).await;
     service.and(metrics)
 }

@@ -11,6 +11,9 @@ use utoipa::openapi::{
     path::{OperationBuilder, ParameterBuilder, ParameterIn},
     request_body::RequestBodyBuilder,
     schema::{ArrayBuilder, ArrayItems, KnownFormat, SchemaFormat, SchemaType, Type},
+    security::{
+        ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+    },
 };
 
 use super::{
@@ -66,6 +69,8 @@ fn document() -> OpenApi {
             ComponentsBuilder::new()
                 .schema("Problem", problem_schema())
                 .schema("Header", header_schema())
+                .security_scheme(BEARER, bearer_scheme())
+                .security_scheme(API_KEY, api_key_scheme())
                 .build(),
         ))
         .build()
@@ -227,19 +232,57 @@ fn body(specs: &[&Spec], files: &[(&str, &str)]) -> utoipa::openapi::request_bod
     body.build()
 }
 
+/// The names of the two ways to send a key.
+const BEARER: &str = "bearer";
+const API_KEY: &str = "apiKey";
+/// What holds for both.
+const ABOUT_KEYS: &str = "An API key. Needed where the service has keys switched on; elsewhere it is \
+                          ignored. A key may be restricted to operations, a rate and megapixels.";
+
+fn bearer_scheme() -> SecurityScheme {
+    let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer);
+    SecurityScheme::Http(scheme.description(Some(ABOUT_KEYS)).build())
+}
+
+fn api_key_scheme() -> SecurityScheme {
+    SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description(
+        "X-API-Key",
+        ABOUT_KEYS,
+    )))
+}
+
+/// No key, where keys are off; or one of the two ways.
+fn with_key(operation: OperationBuilder) -> OperationBuilder {
+    let none: [&str; 0] = [];
+    operation
+        .security(SecurityRequirement::default())
+        .security(SecurityRequirement::new(BEARER, none))
+        .security(SecurityRequirement::new(API_KEY, none))
+}
+
 /// Every error has the same body; which statuses there are follows from the closed list of codes.
 fn errors(mut operation: OperationBuilder) -> OperationBuilder {
     const STATUSES: &[(&str, &str)] = &[
         ("400", "The request is wrong."),
+        (
+            "401",
+            "An API key is needed, or the one sent is not known; see WWW-Authenticate.",
+        ),
+        ("403", "The API key does not allow this operation."),
         ("408", "The upload was too slow."),
         ("413", "The body is too large."),
         ("415", "The format is unknown or disabled."),
         ("422", "The picture cannot be worked on."),
+        (
+            "429",
+            "Too fast, or the key's megapixels are used up; see Retry-After.",
+        ),
         ("500", "The service failed."),
         ("503", "The service is full or stopping; see Retry-After."),
         ("504", "The work took too long."),
         ("507", "The spool is full; see Retry-After."),
     ];
+    operation = with_key(operation);
     for (status, about) in STATUSES {
         let content = Content::new(Some(Ref::from_schema_name("Problem")));
         let response = ResponseBuilder::new().description(*about);

@@ -1,11 +1,15 @@
 //! The table of routes: what the router serves and what the OpenAPI document says are this list.
 
 use actix_web::{
-    Route as Handler, guard,
+    Route as Handler,
+    body::BoxBody,
+    dev::ServiceRequest,
+    guard,
+    middleware::{Next, from_fn},
     web::{self, ServiceConfig},
 };
 
-use super::{batch, images, service, statements};
+use super::{auth, batch, images, service, statements};
 use crate::ops::{Kind, Recipe};
 
 /// What a route takes.
@@ -112,6 +116,36 @@ pub fn read() -> Handler {
     web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
+/// The routes that need no key where keys are on. Every other one does.
+const PUBLIC: [&str; 8] = [
+    "/",
+    "/docs",
+    "/openapi.json",
+    "/healthz",
+    "/readyz",
+    "/v1/models",
+    "/v1/privacy",
+    "/v1/transparency",
+];
+
+/// The operation for which a key is asked on this route; none where no key is needed, and an empty
+/// name where any key will do, as on a route with a variable part.
+fn guarded(path: &'static str) -> Option<&'static str> {
+    let name = match path {
+        _ if PUBLIC.contains(&path) => return None,
+        _ if path.contains('{') => "",
+        // A route is called as its operation.
+        _ => path.rsplit('/').next().unwrap_or_default(),
+    };
+    Some(name)
+}
+
+/// The operations that a key can be restricted to.
+pub fn operations() -> Vec<&'static str> {
+    let names = ROUTES.iter().filter_map(|route| guarded(route.path));
+    names.filter(|name| !name.is_empty()).collect()
+}
+
 /// Puts the table into the router.
 pub fn configure(config: &mut ServiceConfig) {
     for route in ROUTES {
@@ -134,11 +168,17 @@ pub fn configure(config: &mut ServiceConfig) {
             _ => read().to(service::page),
         };
         let wrong = web::to(move || async move { service::wrong_method(allow) });
-        config.service(
-            web::resource(route.path)
-                .route(handler)
-                .default_service(wrong),
-        );
+        let resource = web::resource(route.path)
+            .route(handler)
+            .default_service(wrong);
+        match guarded(route.path) {
+            None => config.service(resource),
+            Some(operation) => config.service(resource.wrap(from_fn(
+                move |request: ServiceRequest, next: Next<BoxBody>| {
+                    auth::check(operation, request, next)
+                },
+            ))),
+        };
     }
     let listed = |path: &&str| ROUTES.iter().any(|route| route.path == *path);
     for path in service::page_paths().filter(|path| !listed(path)) {
@@ -150,4 +190,26 @@ pub fn configure(config: &mut ServiceConfig) {
         );
     }
     config.default_service(web::to(service::not_found));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_takes_a_picture_needs_a_key_and_the_page_does_not() {
+        for route in ROUTES {
+            let takes_one = !matches!(route.takes, Takes::Nothing);
+            assert_eq!(guarded(route.path).is_some(), takes_one, "{}", route.path);
+        }
+        assert_eq!(
+            guarded("/v1/unheard-of"),
+            Some("unheard-of"),
+            "closed unless listed"
+        );
+        assert_eq!(guarded("/v1/progress/{id}"), Some(""));
+        for kind in Kind::ALL {
+            assert!(operations().contains(&kind.name()), "{}", kind.name());
+        }
+    }
 }

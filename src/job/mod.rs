@@ -263,7 +263,8 @@ impl Job {
     }
 
     /// Why the inputs end, if the job is dropped without being run.
-    fn set_reason(&mut self, reason: Reason) {
+    /// Tells the inputs why they end, if they end without being decoded.
+    pub fn set_reason(&mut self, reason: Reason) {
         self.input.set_reason(reason);
         for (_, file, _) in &mut self.files {
             file.set_reason(reason);

@@ -50,9 +50,9 @@ schema! {
         pub time: String,
         /// `info`, `warn` or `error`.
         pub level: &'static str,
-        /// What happened: `request`, `start`, `ready`, `stop`, `storage`, `panic`.
+        /// What happened: `request`, `start`, `ready`, `reload`, `keys`, `proxy`, `stop`, `storage`, `panic`.
         pub event: &'static str,
-        /// A sentence about start and stop; never about a request.
+        /// A sentence about the service, or how often a key was used; never about a request.
         #[serde(skip_serializing_if = "Option::is_none")]
         pub message: Option<String>,
         /// The random id of the request.
@@ -123,7 +123,7 @@ impl Log {
         let _ = writeln!(std::io::stderr().lock(), "{line}");
     }
 
-    /// Writes a sentence about start or stop.
+    /// Writes a sentence about the service.
     pub fn say(&self, level: &'static str, event: &'static str, message: impl Into<String>) {
         self.write(Record {
             level,

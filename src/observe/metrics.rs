@@ -34,7 +34,7 @@ pub struct Metrics {
     pub in_flight: IntGauge,
     /// Complete uploads that wait for a worker.
     pub queue_depth: IntGauge,
-    /// Requests refused for lack of room, by resource.
+    /// Requests refused for lack of room, by resource, or for their key, rate or quota.
     pub rejections: IntCounterVec,
     /// Megapixels of decoded inputs, by operation.
     pub megapixels: CounterVec,
@@ -108,7 +108,7 @@ impl Metrics {
             rejections: counters(
                 r,
                 "rejections_total",
-                "Requests refused for lack of room.",
+                "Requests refused for lack of room, or for their key, rate or quota.",
                 &["reason"],
             ),
             megapixels: counters(

@@ -143,11 +143,8 @@ impl Request {
 
     /// It was answered with `error`, whose status is `status`.
     pub fn failed(&mut self, error: &Error, status: u16) {
-        if let Error::Busy { what, .. } = error {
-            self.metrics
-                .rejections
-                .with_label_values(&[what.label()])
-                .inc();
+        if let Some(reason) = error.rejection() {
+            self.metrics.rejections.with_label_values(&[reason]).inc();
         }
         let outcome = match (error, status) {
             (Error::Cancelled, _) => "client_gone",

@@ -29,6 +29,11 @@ const STATUS: &[(&str, u16)] = &[
     ("missing_picture", 400),
     ("too_many_fields", 400),
     ("field_too_long", 400),
+    ("missing_key", 401),
+    ("wrong_key", 401),
+    ("not_allowed", 403),
+    ("rate_limited", 429),
+    ("quota_exceeded", 429),
     ("not_found", 404),
     ("method_not_allowed", 405),
     ("upload_too_slow", 408),
@@ -99,6 +104,8 @@ const GROUPS: &[(&[&str], &[Case])] = &[
         &["--memory-budget=32MiB"],
         &[("small budget", "job_too_large", |s| raw(s, &jpeg()))],
     ),
+    (&[KEYS_FLAG], KEYS),
+    (&["--rate-per-address=1/h"], RATES),
     (&["--timeout=1ms", "--long-timeout=1ms"], DEADLINES),
     (&["--upload-idle=300ms"], busy::STALLED),
     (&["--upload-total=500ms"], busy::DRIPPED),
@@ -306,6 +313,55 @@ const PICTURES: &[Case] = &[
     }),
 ];
 
+/// The keys file of these cases, and the flag that names it.
+const KEYS_FILE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/error-codes-keys.toml");
+const KEYS_FLAG: &str = concat!(
+    "--keys=",
+    env!("CARGO_TARGET_TMPDIR"),
+    "/error-codes-keys.toml"
+);
+
+/// One key for everything else than `inspect`. Its hash is that of the text `secret`, as
+/// `printf secret | sha256sum` prints it.
+const KEYS_TEXT: &str = "[[key]]\nid = \"few\"\n\
+    hash = \"2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b\"\n\
+    scopes = [\"remove-background\", \"restore\"]\nmegapixels_per_hour = 0.004\n";
+
+fn keyed(server: &Server, path: &str, key: &str) -> Answer {
+    let headers = [("Content-Type", "image/jpeg"), ("X-API-Key", key)];
+    http::request(server.address, "POST", path, &headers, &jpeg()).unwrap()
+}
+
+const KEYS: &[Case] = &[
+    ("no key", "missing_key", |s| raw(s, &jpeg())),
+    ("a key of another kind", "missing_key", |s| {
+        let headers = [("Authorization", "Digest zq7canary")];
+        http::request(s.address, "POST", CUT, &headers, &jpeg()).unwrap()
+    }),
+    ("an unknown key", "wrong_key", |s| {
+        keyed(s, CUT, "zq7canary.secret")
+    }),
+    ("a wrong secret", "wrong_key", |s| {
+        keyed(s, CUT, "few.zq7canary")
+    }),
+    ("an operation that it does not have", "not_allowed", |s| {
+        keyed(s, "/v1/inspect", "few.secret")
+    }),
+    ("a second picture of 3,072 pixels", "quota_exceeded", |s| {
+        assert_eq!(keyed(s, CUT, "few.secret").status, 200);
+        keyed(s, CUT, "few.secret")
+    }),
+    ("a picture above the key's quota", "too_many_pixels", |s| {
+        let headers = [("Content-Type", "image/png"), ("X-API-Key", "few.secret")];
+        http::request(s.address, "POST", CUT, &headers, &png(100, 50)).unwrap()
+    }),
+];
+
+const RATES: &[Case] = &[("two in an hour", "rate_limited", |s| {
+    assert_eq!(s.post("/v1/inspect", "image/jpeg", &jpeg()).status, 200);
+    s.post("/v1/inspect", "image/jpeg", &jpeg())
+})];
+
 const DEADLINES: &[Case] = &[
     ("a cutout in a millisecond", "deadline_passed", |s| {
         raw(s, &pictures::jpeg(800, 600))
@@ -346,6 +402,7 @@ fn faults_of_ours() -> [&'static str; 2] {
 
 #[test]
 fn every_error_code_is_reached_and_built_alike() {
+    std::fs::write(KEYS_FILE, KEYS_TEXT).unwrap();
     let mut reached = BTreeSet::new();
     for (flags, cases) in GROUPS {
         let mut server = spawn(flags);

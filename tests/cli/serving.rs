@@ -156,3 +156,17 @@ fn health_asks_a_running_service_and_misses_an_absent_one() {
     let ran = run(&["health", "--address", "localhost"]);
     assert_eq!(ran.code, Some(2));
 }
+
+#[test]
+fn the_start_says_what_is_enforced_and_what_is_not() {
+    let mut server = common::spawn(&["--workers=1"]);
+    let yes = server.wait_for_line("\"start\",\"message\":\"enforced: ");
+    let no = server.wait_for_line("\"start\",\"message\":\"not enforced: ");
+    assert!(yes.contains("no core file is written"), "{yes}");
+    for part in ["API keys (--keys)", "--rate-per-address", "TLS"] {
+        assert!(no.contains(part) && !yes.contains(part), "{part}: {no}");
+    }
+    let server = &mut common::spawn(&["--workers=1", "--rate-per-address=60/min"]);
+    let yes = server.wait_for_line("\"message\":\"enforced: ");
+    assert!(yes.contains("60/min for each address"), "{yes}");
+}

@@ -76,6 +76,13 @@ impl Answer {
             let seconds: u32 = head("retry-after").parse().expect("whole seconds");
             assert!((1..=60).contains(&seconds), "{what}: {seconds}");
         }
+        if status == 429 {
+            let seconds: u32 = head("retry-after").parse().expect("whole seconds");
+            assert!((1..=86_400).contains(&seconds), "{what}: {seconds}");
+        }
+        if status == 401 {
+            assert!(head("www-authenticate").starts_with("Bearer "), "{what}");
+        }
         for (name, value) in &self.headers {
             assert!(!value.contains(CANARY), "{what}: {name} repeats the client");
         }
