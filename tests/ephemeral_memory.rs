@@ -15,8 +15,9 @@ use common::{
     faults::{Cut, alone, narrow, value},
     http, pictures, shared, skip, spawn,
 };
+use image::ImageFormat;
 use scan::{Kind, Pieces, assert_clean, scan};
-use uploads::{BACKGROUND, in_sequence, photograph, send, uncompressed};
+use uploads::{BACKGROUND, RgbaNoise, in_sequence, photograph, send, uncompressed};
 
 fn all_formats() -> Server {
     spawn(&["--formats", "png,jpeg,webp,bmp"])
@@ -328,7 +329,10 @@ fn without_wiping_the_same_scan_finds_all_kinds() {
         if kinds.iter().all(|kind| found.of(*kind) > 0) {
             return;
         }
-        let file = uncompressed(&pictures::noise(352, 352, seed));
+        let noise = pictures::noise(352, 352, seed);
+        let clear = pictures::encoded(RgbaNoise::of(&noise), ImageFormat::Png);
+        send(&server, &mut pieces, BACKGROUND, &clear, false);
+        let file = uncompressed(&noise);
         let path = "/v1/restore?steps=denoise&format=png";
         send(&server, &mut pieces, path, &file, false);
     }

@@ -76,12 +76,37 @@ fn received(settings: &Settings) -> Section {
                 "ephemeral_leaks::an_answer_holds_pixels_and_nothing_else",
             ],
         ),
-        said(
-            "No name, key or account is asked for, and what is done does not depend on who asks.",
-            &["statements::who_asks_makes_no_difference"],
-        ),
+        who_asks(settings),
     ];
-    section("received", "What is received", statements)
+    let statements = statements.into_iter().chain(by_address(settings));
+    section("received", "What is received", statements.collect())
+}
+
+fn who_asks(settings: &Settings) -> Statement {
+    let text = match settings.keys {
+        None => {
+            "No name, key or account is asked for, and what is done does not depend on who asks."
+        }
+        Some(_) => {
+            "A key is asked for (--keys). It only restricts: which operations, how often, how many \
+             megapixels. What is done with a picture does not depend on it, and it is in no record \
+             beside one."
+        }
+    };
+    said(text, &["statements::who_asks_makes_no_difference"])
+}
+
+/// What a limit per address holds of addresses, where there is one.
+fn by_address(settings: &Settings) -> Option<Statement> {
+    let rate = settings.rate_per_address?;
+    Some(said(
+        format!(
+            "Requests without a key are counted by address ({rate}, --rate-per-address). An address \
+             is held only as a hash under a random key that is made at the start and replaced every \
+             day, in a table of bounded size; it is in no record and no metric."
+        ),
+        &["access::ids_stand_beside_counts_only_and_addresses_and_secrets_nowhere"],
+    ))
 }
 
 fn kept() -> Section {

@@ -59,8 +59,9 @@ pub trait Value: Sized {
 impl Value for bool {
     const KIND: Kind = Kind::Flag;
 
+    /// In any case: Python writes `True`, and so do clients that are generated in it.
     fn parse(text: &str) -> Option<Self> {
-        text.parse().ok()
+        text.to_ascii_lowercase().parse().ok()
     }
 }
 
