@@ -8,29 +8,12 @@ const PATH: &str = "/v1/batch";
 const OPS: &str = r#"[{"op":"transform","width":40}]"#;
 const SOON: Duration = Duration::from_secs(20);
 
-/// The chunks of an answer whose length was not declared (RFC 9112, section 7.1), joined; `None`
-/// where its end is missing.
-fn joined(mut body: &[u8]) -> Option<Vec<u8>> {
-    let mut whole = Vec::new();
-    loop {
-        let end = body.windows(2).position(|w| w == b"\r\n")?;
-        let size = std::str::from_utf8(&body[..end]).ok()?;
-        let size = usize::from_str_radix(size, 16).ok()?;
-        body = &body[end + 2..];
-        if size == 0 {
-            return Some(whole);
-        }
-        whole.extend_from_slice(body.get(..size)?);
-        body = body.get(size + 2..)?;
-    }
-}
-
 fn unzipped(answer: &Answer) -> Vec<(String, Vec<u8>)> {
     let text = String::from_utf8_lossy(&answer.body);
     assert_eq!(answer.status, 200, "{text}");
     assert_eq!(answer.header("content-type"), Some("application/zip"));
     assert_eq!(answer.header("transfer-encoding"), Some("chunked"));
-    pictures::unzipped(&joined(&answer.body).expect("it comes to its end"))
+    pictures::unzipped(&answer.joined().expect("it comes to its end"))
 }
 
 #[test]

@@ -89,6 +89,23 @@ impl Answer {
         assert!(!text.contains(CANARY), "{what} repeats the client: {text}");
     }
 
+    /// The chunks of an answer whose length was not declared (RFC 9112, section 7.1), joined;
+    /// `None` where its end is missing.
+    pub fn joined(&self) -> Option<Vec<u8>> {
+        let (mut body, mut whole) = (self.body.as_slice(), Vec::new());
+        loop {
+            let end = body.windows(2).position(|w| w == b"\r\n")?;
+            let size = std::str::from_utf8(&body[..end]).ok()?;
+            let size = usize::from_str_radix(size, 16).ok()?;
+            body = &body[end + 2..];
+            if size == 0 {
+                return Some(whole);
+            }
+            whole.extend_from_slice(body.get(..size)?);
+            body = body.get(size + 2..)?;
+        }
+    }
+
     /// The picture, decoded by a crate that is not ours.
     pub fn picture(&self) -> image::DynamicImage {
         test_pictures::decoded(&self.body)
