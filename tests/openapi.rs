@@ -3,22 +3,10 @@
 
 mod common;
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fs, path::PathBuf, process::Command};
 
 use common::{Server, http, pictures, spawn};
 use serde_json::Value;
-
-/// A tool of the tests' Python environment.
-#[allow(clippy::disallowed_methods, reason = "a switch of the tests")]
-fn python_tool(name: &str) -> Option<PathBuf> {
-    let python = std::env::var_os("SAFELIGHT_TEST_PYTHON")?;
-    let tool = Path::new(&python).parent()?.join(name);
-    tool.is_file().then_some(tool)
-}
 
 /// The document in a file of a folder that the caller removes.
 fn written(server: &Server) -> (PathBuf, PathBuf) {
@@ -30,7 +18,7 @@ fn written(server: &Server) -> (PathBuf, PathBuf) {
 
 #[test]
 fn a_validator_accepts_the_document_and_refuses_a_broken_one() {
-    let Some(validator) = python_tool("openapi-spec-validator") else {
+    let Some(validator) = common::python_tool("openapi-spec-validator") else {
         return common::skip("the OpenAPI validator", "SAFELIGHT_TEST_PYTHON");
     };
     let server = spawn(&["--workers=1"]);
@@ -48,7 +36,7 @@ fn a_validator_accepts_the_document_and_refuses_a_broken_one() {
 /// What is left out of its checks, and why, is in `tests/schemathesis.toml`.
 #[test]
 fn schemathesis_finds_no_answer_that_the_document_does_not_promise() {
-    let Some(schemathesis) = python_tool("schemathesis") else {
+    let Some(schemathesis) = common::python_tool("schemathesis") else {
         return common::skip("schemathesis", "SAFELIGHT_TEST_PYTHON");
     };
     let server = spawn(&["--upload-idle=2s"]);
@@ -85,9 +73,10 @@ fn schemathesis_finds_no_answer_that_the_document_does_not_promise() {
 
 #[test]
 fn a_client_made_from_the_document_works() {
-    let (Some(generator), Some(python)) =
-        (python_tool("openapi-python-client"), python_tool("python"))
-    else {
+    let (Some(generator), Some(python)) = (
+        common::python_tool("openapi-python-client"),
+        common::python_tool("python"),
+    ) else {
         return common::skip("a generated client", "SAFELIGHT_TEST_PYTHON");
     };
     let server = spawn(&["--workers=1"]);

@@ -14,12 +14,6 @@ use safelight::{
 use super::project;
 use crate::common;
 
-/// A program of the tests' Python environment.
-pub fn venv(name: &str) -> Option<PathBuf> {
-    let python = std::env::var_os("SAFELIGHT_TEST_PYTHON").map(PathBuf::from)?;
-    Some(python.parent()?.join(name)).filter(|path| path.is_file())
-}
-
 fn deploy(below: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("deploy")
@@ -29,8 +23,10 @@ fn deploy(below: &str) -> PathBuf {
 #[test]
 fn kubernetes_compose_and_workflows_are_valid_by_their_schemas() {
     const TEST: &str = "kubernetes_compose_and_workflows_are_valid_by_their_schemas";
-    let (Some(kubernetes), Some(schema)) = (venv("kubernetes-validate"), venv("check-jsonschema"))
-    else {
+    let (Some(kubernetes), Some(schema)) = (
+        common::python_tool("kubernetes-validate"),
+        common::python_tool("check-jsonschema"),
+    ) else {
         return common::skip(TEST, "kubernetes-validate and check-jsonschema");
     };
     // Every file that the kustomization names, and no other, so that none is forgotten.
@@ -107,7 +103,7 @@ fn every_manifest_waits_for_the_drain() {
         let text = project(&format!("deploy/proxy/{file}"));
         assert!(number(&text, key) > longest, "{file} {key}");
     }
-    let body = Settings::default().max_upload.0 * 2 >> 20;
+    let body = (Settings::default().max_upload.0 * 2) >> 20;
     assert_eq!(
         number(&project("deploy/proxy/nginx.conf"), "client_max_body_size"),
         body
@@ -154,7 +150,7 @@ fn the_flags_for_a_container_are_the_same_wherever_they_stand() {
     ] {
         assert!(compose.contains(text), "compose: {text}");
     }
-    let twice = 2 * Settings::default().spool_budget.0 >> 20;
+    let twice = (2 * Settings::default().spool_budget.0) >> 20;
     assert_eq!(
         twice,
         number(&compose, "mode=0700,size="),

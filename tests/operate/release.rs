@@ -75,7 +75,7 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 fault = JsonStrictValidator(SchemaVersion.V1_5).validate_str(sys.stdin.read())
 sys.exit(str(fault) if fault else 0)";
-    let Some(python) = super::manifests::venv("python") else {
+    let Some(python) = super::common::python_tool("python") else {
         return common::skip(TEST, "cyclonedx-python-lib");
     };
     let ran = common::run(Command::new(python).args(["-c", VALIDATE]), &ran.stdout);
