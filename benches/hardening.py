@@ -18,6 +18,7 @@ import re
 import statistics
 import subprocess
 import tempfile
+import threading
 import urllib.request
 
 ROUTE = "/v1/remove-background?format=png"
@@ -32,10 +33,12 @@ class Server:
         )
         for line in self.process.stderr:
             record = json.loads(line)
-            if record["event"] == "start":
-                found = re.search(r"on (http://\S+) \(metrics on (http://[^/]+)", record["message"])
+            found = re.search(r"on (http://\S+) \(metrics on (http://[^/]+)", record.get("message", ""))
+            if found:
                 self.url, self.metrics = found.groups()
             if record["event"] == "ready":
+                # A log that nobody reads would stop the server once the pipe is full.
+                threading.Thread(target=self.process.stderr.read, daemon=True).start()
                 return
         raise SystemExit("the server did not start")
 
