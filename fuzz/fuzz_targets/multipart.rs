@@ -42,7 +42,7 @@ fuzz_target!(|bytes: &[u8]| {
                 .iter()
                 .map(|(name, value)| name.len() + value.len());
             assert!(upload.size() + texts.sum::<usize>() as u64 <= body.len() as u64);
-            assert!(upload.picture.size() > 0);
+            assert!(upload.pictures.iter().all(|picture| picture.size() > 0));
             assert!(upload.options.len() <= 32);
             assert!(
                 upload
