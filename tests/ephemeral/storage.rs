@@ -174,7 +174,8 @@ fn warn_starts_and_says_so_in_the_log_the_metric_and_by_doctor() {
     for line in [
         "FAIL the spool is on a tmpfs",
         "FAIL memory cannot be swapped out to a disk",
-        "is not on a tmpfs: uploads would be written to a disk",
+        // What to do about it.
+        "--spool DIR on a tmpfs",
     ] {
         assert!(ran.text().contains(line), "{line}: {}", ran.text());
     }
