@@ -11,6 +11,9 @@ ARGS ?=
 # 1: also build the binary whose `test-hooks` feature lets tests switch off what they guard (the
 # wiping of memory), to see that they would notice; 0 skips those controls.
 HOOKS ?= 1
+# Seconds for each fuzz target, and which of them (all: none named).
+FUZZ_SECONDS ?= 60
+FUZZ ?=
 
 # Exported, so that cargo, the scripts and the tests agree on where built things lie.
 TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
@@ -22,7 +25,7 @@ TEST_NODE := $(CARGO_TARGET_DIR)/test-node
 TEST_TOOLS := $(CARGO_TARGET_DIR)/test-tools/usr/bin
 HOOKS_BIN := $(CARGO_TARGET_DIR)/test-hooks/safelight
 
-.PHONY: help run build runtime test test-deps lint bench fmt clean check-tools
+.PHONY: help run build runtime test test-deps lint fuzz bench fmt clean check-tools
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -73,18 +76,25 @@ test-deps: check-tools ## install what the skipped tests need (Debian and Ubuntu
 
 lint: check-tools ## formatting, clippy, docs, licences
 	cargo fmt --check
+	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps --document-private-items --locked
 	@scripts/deny.sh
+
+# Linux, a C++ compiler, and a compiler that RUSTC_BOOTSTRAP=1 opens; without them it says so.
+fuzz: check-tools ## fuzz the parsers (FUZZ_SECONDS=60 each; FUZZ='probe decode': these)
+	@scripts/fuzz.sh $(FUZZ_SECONDS) $(FUZZ)
 
 bench: check-tools runtime ## the benchmarks
 	cargo bench --locked
 
 fmt: ## format the sources
 	cargo fmt
+	cargo fmt --manifest-path fuzz/Cargo.toml
 
 clean: ## remove everything that was built, fetched or installed here
 	cargo clean
+	rm -rf fuzz/target
 
 check-tools:
 	@PYTHON="$(PYTHON)" scripts/check_tools.sh

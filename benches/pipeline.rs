@@ -122,7 +122,7 @@ fn whole_job(bencher: Bencher, size: (u32, u32)) {
     };
     bencher.bench_local(|| {
         let input = Input::Memory(file.clone());
-        let job = Job::prepare(input, None, plan.clone(), Accept::default(), &site).unwrap();
+        let job = Job::prepare(input, Vec::new(), plan.clone(), Accept::default(), &site).unwrap();
         job.run(&engine, &Cancel::new(), &mut Stages::default())
             .unwrap()
     });

@@ -36,19 +36,25 @@ has chromium chromium-browser google-chrome || packages="$packages chromium"
 has strace || packages="$packages strace"
 has node || packages="$packages nodejs"
 has npm || packages="$packages npm"
-has openssl || packages="$packages openssl"
 has curl || packages="$packages curl"
+has c++ g++ clang++ || packages="$packages g++"
 "$python" -c 'import ensurepip, venv' >/dev/null 2>&1 || packages="$packages python3-venv"
 
-prometheus=
-if [ "$(uname -s)" = Linux ] && ! has prometheus && [ ! -x "$tools/usr/bin/prometheus" ]; then
-    prometheus=wanted
+# Servers, which are only unpacked.
+servers=
+if [ "$(uname -s)" = Linux ]; then
+    for name in prometheus haproxy nginx caddy; do
+        has "$name" || [ -x "$tools/usr/bin/$name" ] || servers="$servers $name"
+    done
+    has bwrap || packages="$packages bubblewrap"
+    has openssl || packages="$packages openssl"
+    has systemd-analyze || packages="$packages systemd"
 fi
 
-if [ -n "$packages$prometheus" ]; then
+if [ -n "$packages$servers" ]; then
     if ! has apt-get || { [ "$(id -u)" != 0 ] && ! has sudo; }; then
         echo "test-deps: cannot install (no apt-get, or neither root nor sudo); please install:" \
-            "$packages ${prometheus:+prometheus}" >&2
+            "$packages$servers" >&2
         exit 1
     fi
     apt update
@@ -56,16 +62,30 @@ if [ -n "$packages$prometheus" ]; then
     [ -z "$packages" ] || apt install -y --no-install-recommends $packages
 fi
 
-# Unpacked, not installed: the package would start a server on this machine, now and at each boot.
-if [ -n "$prometheus" ]; then
-    unpacked=$target/.prometheus.$$
-    mkdir -p "$unpacked/deb" "$tools"
+# Unpacked, not installed: the packages would start servers on this machine, now and at each boot.
+# Their libraries are installed; those start nothing.
+if [ -n "$servers" ]; then
+    unpacked=$target/.servers.$$
+    mkdir -p "$unpacked/deb" "$tools/usr/bin"
     trap 'rm -rf "$unpacked"' EXIT
+    # shellcheck disable=SC2086 # a list of words
+    libraries=$(apt-cache depends --no-recommends --no-suggests --no-conflicts --no-breaks \
+        --no-replaces --no-enhances $servers |
+        sed -n 's/^ *Depends: \(lib[a-z0-9.+-]*\)$/\1/p' | grep -v '^libjs-' | sort -u)
+    # shellcheck disable=SC2086
+    apt install -y --no-install-recommends $libraries
+    # shellcheck disable=SC2086
     (cd "$unpacked/deb" && apt-get -q -o Acquire::Retries=3 -o APT::Sandbox::User=root \
-        download prometheus)
-    dpkg-deb -x "$unpacked"/deb/prometheus_*.deb "$unpacked/root"
-    mkdir -p "$tools/usr/bin"
-    mv "$unpacked/root/usr/bin/promtool" "$unpacked/root/usr/bin/prometheus" "$tools/usr/bin/"
+        download $servers)
+    for package in "$unpacked"/deb/*.deb; do
+        dpkg-deb -x "$package" "$unpacked/root"
+    done
+    for name in prometheus promtool haproxy nginx caddy; do
+        for folder in bin sbin; do
+            program=$unpacked/root/usr/$folder/$name
+            [ ! -f "$program" ] || mv "$program" "$tools/usr/bin/"
+        done
+    done
 fi
 
 # --- Python --------------------------------------------------------------------------------
@@ -73,12 +93,18 @@ fi
 # The list is its own stamp: the venv is made anew when it changes.
 requirements='pillow>=10,<13
 numpy>=1.26,<3
-requests>=2.31,<3'
+requests>=2.31,<3
+openapi-python-client==0.29.1
+openapi-spec-validator==0.9.0
+schemathesis==4.32.5
+kubernetes-validate>=1.30,<2
+check-jsonschema>=0.29,<1
+cyclonedx-python-lib[json-validation]>=8,<12'
 # A client whose author published no wheel; what it imports is in the list above.
 sources='removebg==0.04'
 
 if [ "$(cat "$venv/requirements.txt" 2>/dev/null || true)" != "$requirements" ] ||
-    ! "$venv/bin/python" -c 'import PIL, numpy, requests, removebg' >/dev/null 2>&1; then
+    ! "$venv/bin/python" -c 'import PIL, numpy, removebg, requests, schemathesis' >/dev/null 2>&1; then
     rm -rf "$venv"
     "$python" -m venv "$venv"
     printf '%s\n' "$requirements" >"$venv/wanted.txt"

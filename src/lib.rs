@@ -9,12 +9,15 @@
 //! | module | its job |
 //! | --- | --- |
 //! | [`error`] | what can go wrong, with stable codes |
+//! | [`digest`] | SHA-256 of bytes, files, the program itself |
 //! | [`cancel`] | the flag and the deadline that travel with a job |
 //! | [`config`] | every setting, its default, its check |
 //! | [`harden`] | the wiping allocator, no dumps |
 //! | [`observe`] | metrics, closed-schema logs, and the guard that writes both |
 //! | [`frame`] | decoded pixels |
 //! | [`ephemeral`] | the spool, the ledger, the lease |
+//! | [`receipt`] | signed statements of how inputs ended, and their check |
+//! | [`privacy`] | the notice of what is kept, logged and measured, made of the settings |
 //! | [`codec`] | probe, decode, encode |
 //! | [`engine`] | models, by name |
 //! | [`ops`] | operations on pixels, and the plan that lists them |
@@ -28,6 +31,7 @@ pub mod cancel;
 pub mod cli;
 pub mod codec;
 pub mod config;
+pub mod digest;
 pub mod engine;
 pub mod ephemeral;
 pub mod error;
@@ -37,3 +41,5 @@ pub mod http;
 pub mod job;
 pub mod observe;
 pub mod ops;
+pub mod privacy;
+pub mod receipt;

@@ -3,6 +3,8 @@
 
 mod common;
 
+#[path = "api/batch.rs"]
+mod batch;
 #[path = "api/busy.rs"]
 mod busy;
 #[path = "api/errors.rs"]
@@ -11,10 +13,14 @@ mod errors;
 mod inputs;
 #[path = "api/options.rs"]
 mod options;
+#[path = "api/pipeline.rs"]
+mod pipeline;
 #[path = "api/pixels.rs"]
 mod pixels;
 #[path = "api/restore.rs"]
 mod restore;
+#[path = "api/transform.rs"]
+mod transform;
 #[path = "api/values.rs"]
 mod values;
 
@@ -31,20 +37,30 @@ const COMPAT: [(&str, &str); 5] = [
 ];
 
 /// Every other route of the service listener: method, path, and the media type of its answer.
-const ROUTES: [(&str, &str, &str); 8] = [
+const ROUTES: [(&str, &str, &str); 14] = [
     ("POST", "/v1/remove-background", "image/png"),
     ("POST", "/v1/restore", "image/jpeg"),
+    ("POST", "/v1/transform", "image/jpeg"),
+    ("POST", "/v1/pipeline", "image/jpeg"),
+    ("POST", "/v1/batch", "application/zip"),
     ("POST", "/v1/inspect", "application/json"),
     ("GET", "/v1/models", "application/json"),
+    ("GET", "/v1/privacy", "application/json"),
+    ("GET", "/v1/transparency", "application/json"),
     ("GET", "/openapi.json", "application/json"),
     ("GET", "/healthz", "text/plain; charset=utf-8"),
     ("GET", "/readyz", "text/plain; charset=utf-8"),
+    ("GET", "/docs", "text/html; charset=utf-8"),
     ("GET", "/", "text/html; charset=utf-8"),
 ];
 
 fn ask(server: &Server, method: &str, path: &str) -> common::Answer {
+    let form = Form::of(&pictures::jpeg(160, 120));
     match method {
-        "POST" => server.form(path, Form::of(&pictures::jpeg(160, 120))),
+        "POST" if path.ends_with("pipeline") || path.ends_with("batch") => {
+            server.form(path, form.text("ops", r#"[{"op":"transform"}]"#))
+        }
+        "POST" => server.form(path, form),
         _ => server.get(path),
     }
 }
@@ -81,6 +97,50 @@ fn every_route_answers_and_the_document_lists_them_all() {
     server.assert_books_balance();
 }
 
+/// RFC 9110, section 9.3.2: the same head as GET gives, and no body.
+#[test]
+fn head_is_get_without_the_body() {
+    let server = spawn(&[]);
+    let ask = |address, method: &str, path: &str| {
+        let request = http::head(method, path, &[], 0);
+        let bytes = http::exchange(address, request.as_bytes()).unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        let lines = head.lines().filter(|line| {
+            let name = line.split(':').next().unwrap();
+            !["date", "x-request-id"].contains(&name)
+        });
+        let mut lines: Vec<_> = lines.map(str::to_owned).collect();
+        lines.sort();
+        (lines, body.to_owned())
+    };
+    let gets = ROUTES.iter().filter(|(method, ..)| *method == "GET");
+    let paths = gets.map(|(_, path, _)| (server.address, *path, "200"));
+    let others = [
+        (server.address, "/assets/app.js", "200"),
+        (server.metrics, "/healthz", "200"),
+        (server.address, "/nowhere", "404"),
+    ];
+    for (address, path, status) in paths.chain(others) {
+        let (got, body) = ask(address, "GET", path);
+        let (head, none) = ask(address, "HEAD", path);
+        assert!(!body.is_empty() && none.is_empty(), "{path}: {none}");
+        assert_eq!(head, got, "{path}");
+        let first = format!("HTTP/1.1 {status} ");
+        assert!(
+            head.iter().any(|line| line.starts_with(&first)),
+            "{path}: {head:?}"
+        );
+    }
+    let (head, none) = ask(server.address, "HEAD", "/v1/restore");
+    assert!(none.is_empty());
+    assert!(
+        head.iter().any(|line| line.starts_with("HTTP/1.1 405 ")),
+        "{head:?}"
+    );
+    assert!(head.contains(&"allow: POST".to_owned()), "{head:?}");
+}
+
 #[test]
 fn every_answer_has_the_headers_of_a_service_that_keeps_nothing() {
     let server = spawn(&[]);
@@ -97,7 +157,7 @@ fn every_answer_has_the_headers_of_a_service_that_keeps_nothing() {
         }
         let policy = answer.header("content-security-policy").unwrap();
         let expected = match path {
-            "/" => "default-src 'self'; img-src 'self' blob:;",
+            "/" | "/docs" => "default-src 'self'; img-src 'self' blob:;",
             _ => "default-src 'none'; sandbox",
         };
         assert!(policy.starts_with(expected), "{path}: {policy}");

@@ -2,6 +2,10 @@
 
 mod common;
 
+#[path = "cli/doctor.rs"]
+mod doctor;
+#[path = "cli/pipeline.rs"]
+mod pipeline;
 #[path = "cli/serving.rs"]
 mod serving;
 
@@ -315,33 +319,4 @@ fn on_disk() -> Option<&'static str> {
     let folder = env!("CARGO_TARGET_TMPDIR");
     let found = rustix::fs::statfs(folder).ok()?;
     (found.f_type as i128 != 0x0102_1994).then_some(folder)
-}
-
-#[test]
-fn doctor_ends_with_1_if_and_only_if_something_fails() {
-    let memory = Folder::new();
-    let mut spools = vec![memory.path(""), "/nonexistent".to_owned()];
-    spools.extend(on_disk().map(str::to_owned));
-    for spool in spools {
-        let ran = run(&["doctor", "--workers=1", "--spool", &spool]);
-        let text = ran.text();
-        let failed = text.lines().filter(|line| line.starts_with("FAIL")).count();
-        assert_eq!(
-            ran.code,
-            Some(i32::from(failed > 0)),
-            "{text}{}",
-            ran.stderr
-        );
-        assert!(text.contains("models that run: cutout, restore"), "{text}");
-        assert!(text.contains("ONNX Runtime 1."), "{text}");
-        if failed > 0 {
-            assert!(
-                ran.stderr
-                    .contains(&format!("{failed} of these do not hold"))
-            );
-        }
-        if spool != memory.path("") {
-            assert!(failed > 0, "{spool} is no place for uploads:\n{text}");
-        }
-    }
 }

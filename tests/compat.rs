@@ -1,6 +1,6 @@
 //! Clients of other services, unchanged: their interfaces field by field, and the clients themselves.
 //!
-//! `cargo test --test compat -- --nocapture` prints the table of docs/compat.md.
+//! The table of docs/compat.md is what these tests saw: see compat/table.rs.
 
 mod common;
 
@@ -12,6 +12,10 @@ mod refusals;
 mod rembg;
 #[path = "compat/removebg.rs"]
 mod removebg;
+#[path = "compat/keys.rs"]
+mod keys;
+#[path = "compat/table.rs"]
+mod table;
 #[path = "compat/uploads.rs"]
 mod uploads;
 
@@ -57,9 +61,4 @@ pub fn good(what: &str, answer: &Answer) -> image::RgbaImage {
     let text = String::from_utf8_lossy(&answer.body[..answer.body.len().min(400)]);
     assert_eq!(answer.status, 200, "{what}: {text}");
     answer.picture().to_rgba8()
-}
-
-/// A line of the table: which client, what it sent, what it got.
-pub fn row(client: &str, sent: &str, got: &str) {
-    println!("| {client} | {sent} | {got} |");
 }

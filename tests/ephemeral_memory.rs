@@ -3,6 +3,8 @@
 #![cfg(target_os = "linux")]
 
 mod common;
+#[path = "ephemeral_memory/peers.rs"]
+mod peers;
 #[path = "ephemeral_memory/scan.rs"]
 mod scan;
 #[path = "ephemeral_memory/uploads.rs"]
@@ -15,8 +17,9 @@ use common::{
     faults::{Cut, alone, narrow, value},
     http, pictures, shared, skip, spawn,
 };
+use image::ImageFormat;
 use scan::{Kind, Pieces, assert_clean, scan};
-use uploads::{BACKGROUND, in_sequence, photograph, send, uncompressed};
+use uploads::{BACKGROUND, RgbaNoise, in_sequence, photograph, send, uncompressed};
 
 fn all_formats() -> Server {
     spawn(&["--formats", "png,jpeg,webp,bmp"])
@@ -72,6 +75,42 @@ fn nothing_stays_after_sixteen_at_once() {
         }
     });
     assert_clean(&server, "sixteen at once", &mut pieces);
+}
+
+/// E9: uploads that are read once more, for the hash in a receipt.
+#[test]
+fn nothing_stays_of_what_was_hashed_for_a_receipt() {
+    let _alone = alone();
+    let server = spawn(&["--receipts"]);
+    let mut pieces = Pieces::default();
+    for (seed, path, status) in [
+        (40, format!("{BACKGROUND}?background=white"), 200),
+        (41, "/v1/inspect".to_owned(), 200),
+        (42, BACKGROUND.to_owned(), 422),
+    ] {
+        let mut file = uncompressed(&pictures::noise(300, 300, seed));
+        if status == 422 {
+            file.truncate(file.len() / 2);
+        }
+        let headers = [
+            ("Content-Type", "image/png"),
+            ("Deletion-Receipt-Digest", "sha-256"),
+        ];
+        let answer = http::request(server.address, "POST", &path, &headers, &file).unwrap();
+        assert_eq!(answer.status, status, "{path}");
+        assert!(answer.header("deletion-receipt").is_some(), "{path}");
+        pieces.file(Kind::Upload, &file);
+    }
+    assert_clean(&server, "hashed for a receipt", &mut pieces);
+}
+
+/// E9: what clients of rembg and remove.bg send and get.
+#[test]
+fn nothing_stays_of_what_clients_of_other_services_send() {
+    let _alone = alone();
+    let server = spawn(&["--receipts"]);
+    let mut pieces = peers::of_peers(&server);
+    assert_clean(&server, "of other services", &mut pieces);
 }
 
 /// E9: uploads, jobs and downloads whose client goes.
@@ -301,7 +340,10 @@ fn without_wiping_the_same_scan_finds_all_kinds() {
         if kinds.iter().all(|kind| found.of(*kind) > 0) {
             return;
         }
-        let file = uncompressed(&pictures::noise(352, 352, seed));
+        let noise = pictures::noise(352, 352, seed);
+        let clear = pictures::encoded(RgbaNoise::of(&noise), ImageFormat::Png);
+        send(&server, &mut pieces, BACKGROUND, &clear, false);
+        let file = uncompressed(&noise);
         let path = "/v1/restore?steps=denoise&format=png";
         send(&server, &mut pieces, path, &file, false);
     }

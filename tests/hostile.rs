@@ -10,12 +10,12 @@ mod common;
 mod bombs;
 #[path = "hostile/corpus.rs"]
 mod corpus;
-
-use std::{io::Write, thread};
+#[path = "hostile/protocol.rs"]
+mod protocol;
 
 use common::{
-    Answer, Server, http,
-    pictures::{self, JpegColor, crafted},
+    Answer, Server,
+    pictures::{self, crafted, kinds::every_kind},
     spawn,
 };
 
@@ -66,31 +66,13 @@ pub fn assert_unharmed(server: &Server) {
     );
 }
 
-/// One picture in each way of storing it that there is a decoder for.
-fn samples() -> Vec<(&'static str, Vec<u8>)> {
-    let picture = pictures::noisy(&pictures::subject(48, 36), 8.0, 3);
-    let all = image::DynamicImage::from(picture.clone());
-    let jpeg = |progressive| pictures::jpeg_of(&picture, (48, 36), JpegColor::Rgb, 85, progressive);
-    let png = pictures::encoded(picture.clone(), image::ImageFormat::Png);
-    let profile = [b"icc\0\0".as_slice(), &crafted::zlib_stored(&[7; 400])].concat();
-    vec![
-        ("baseline JPEG", jpeg(false)),
-        ("progressive JPEG", jpeg(true)),
-        ("PNG", png.clone()),
-        (
-            "PNG with a profile",
-            crafted::with_chunk(&png, b"iCCP", &profile),
-        ),
-        ("interlaced PNG", crafted::interlaced(&picture)),
-        ("lossy WebP", pictures::webp_of(&all, Some(80.0))),
-        ("lossless WebP", pictures::webp_of(&all, None)),
-    ]
-}
+/// Every format, those included that a service reads only where it is told to.
+const ALL: &str = "--formats=jpeg,png,webp,gif,bmp,tiff";
 
 #[test]
 fn a_picture_cut_off_anywhere_is_refused() {
-    let server = spawn(&[]);
-    for (name, whole) in samples() {
+    let server = spawn(&[ALL]);
+    for (name, whole) in every_kind() {
         assert_eq!(sent(&server, DECODE, name, &whole), 200, "{name} is whole");
         let step = (whole.len() / 40).max(1);
         // The last bytes may be an end mark that nothing depends on.
@@ -111,7 +93,7 @@ fn a_picture_cut_off_anywhere_is_refused() {
 
 #[test]
 fn flipped_bits_never_harm_the_service() {
-    let server = spawn(&["--max-megapixels=4"]);
+    let server = spawn(&["--max-megapixels=4", ALL]);
     let mut state = 20_261_122_u32;
     let mut random = |below: usize| {
         state ^= state << 13;
@@ -120,7 +102,7 @@ fn flipped_bits_never_harm_the_service() {
         state as usize % below
     };
     let mut refused = 0;
-    for (name, whole) in samples() {
+    for (name, whole) in every_kind() {
         for round in 0..60 {
             let mut bytes = whole.clone();
             // Half of the rounds change the head, where the sizes and the tables are.
@@ -143,7 +125,7 @@ fn flipped_bits_never_harm_the_service() {
 #[test]
 fn files_that_are_two_things_at_once_give_only_pixels() {
     const MARK: &[u8] = b"<script>zq7canary</script>";
-    let server = spawn(&["--formats=jpeg,png,webp,gif,bmp,tiff"]);
+    let server = spawn(&[ALL]);
     let (jpeg, png) = (pictures::jpeg(64, 48), pictures::png(64, 48));
     let gif = pictures::encoded(pictures::subject(64, 48), image::ImageFormat::Gif);
     let zip = b"PK\x03\x04zq7canary";
@@ -201,81 +183,4 @@ fn files_that_are_two_things_at_once_give_only_pixels() {
         assert_eq!(sent(&server, DECODE, name, &bytes), 415, "{name}");
     }
     assert_unharmed(&server);
-}
-
-#[test]
-fn requests_that_break_the_protocol_are_refused_or_cut_off() {
-    let server = spawn(&["--head-timeout=500ms"]);
-    let picture = pictures::jpeg(64, 48);
-    let post = format!("POST {CUT} HTTP/1.1\r\nHost: a\r\nContent-Type: image/jpeg\r\n");
-    let many: String = (0..200).map(|i| format!("X-{i}: 1\r\n")).collect();
-    let cases: Vec<(&str, Vec<u8>)> = vec![
-        ("noise", pictures::noise(20, 20, 9).into_raw()),
-        (
-            "a TLS hello",
-            b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03".repeat(9),
-        ),
-        ("a head that never ends", post.clone().into_bytes()),
-        (
-            "200 headers",
-            format!("{post}{many}Content-Length: 3\r\n\r\nabc").into_bytes(),
-        ),
-        (
-            "a header of 200 KiB",
-            format!("{post}X: {}\r\n\r\n", "a".repeat(200 << 10)).into_bytes(),
-        ),
-        (
-            "a negative length",
-            format!("{post}Content-Length: -1\r\n\r\n").into_bytes(),
-        ),
-        (
-            "two lengths",
-            format!("{post}Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd").into_bytes(),
-        ),
-        (
-            "length and chunks",
-            format!("{post}Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
-                .into_bytes(),
-        ),
-        (
-            "a broken chunk",
-            format!("{post}Transfer-Encoding: chunked\r\n\r\nZZZ\r\nabc\r\n").into_bytes(),
-        ),
-        (
-            "a chunk of 2^64",
-            format!("{post}Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\nabc\r\n")
-                .into_bytes(),
-        ),
-        (
-            "a null in the path",
-            b"GET /\0 HTTP/1.1\r\nHost: a\r\n\r\n".to_vec(),
-        ),
-        ("HTTP/9", b"GET / HTTP/9.9\r\nHost: a\r\n\r\n".to_vec()),
-    ];
-    thread::scope(|scope| {
-        for (name, bytes) in &cases {
-            let server = &server;
-            scope.spawn(move || {
-                let mut stream = http::connect(server.address).unwrap();
-                let _ = stream.write_all(bytes);
-                match http::read(&mut stream) {
-                    Ok(answer) => assert!(
-                        (400..500).contains(&answer.status),
-                        "{name}: {}",
-                        answer.status
-                    ),
-                    // Cut off without an answer, before the client's own minute.
-                    Err(e) => assert!(
-                        !matches!(
-                            e.kind(),
-                            std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut
-                        ),
-                        "{name}: left hanging"
-                    ),
-                }
-            });
-        }
-    });
-    assert_eq!(server.post(CUT, "image/jpeg", &picture).status, 200);
-    server.assert_books_balance();
 }

@@ -25,11 +25,54 @@ fn named(text: &str, words: &[&str]) -> BTreeSet<String> {
     found
 }
 
+#[test]
+fn the_documentation_shows_every_route_option_and_error() {
+    const TEST: &str = "the_documentation_shows_every_route_option_and_error";
+    let browser = common::tool(&["chromium", "chromium-browser", "google-chrome"]);
+    let (Some(node), Some(browser)) = (common::tool(&["node"]), browser) else {
+        return common::skip(TEST, "Node and Chromium");
+    };
+    let server = spawn(&[]);
+    let folder = common::folder("docs");
+    let mut command = Command::new(node);
+    command
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/docs.mjs"))
+        .arg(browser)
+        .arg(format!("http://{}/docs", server.address))
+        .arg(&folder);
+    let ran = common::run(&mut command, b"");
+    let _ = fs::remove_dir_all(&folder);
+    assert_eq!(ran.code, Some(0), "{}{}", ran.text(), ran.stderr);
+    let seen: serde_json::Value = serde_json::from_str(ran.text().trim()).unwrap();
+    assert_eq!(seen["errors"], serde_json::json!([]));
+    assert_eq!(seen["overflow"], 0, "nothing is wider than a phone");
+    let shown = seen["text"].as_str().unwrap();
+    let api = server.get("/openapi.json").json();
+    let paths = api["paths"].as_object().unwrap();
+    for (path, methods) in paths {
+        assert!(shown.contains(path), "{path} is not shown");
+        let fields = &methods["post"]["requestBody"]["content"]["multipart/form-data"];
+        let fields = fields["schema"]["properties"].as_object();
+        for name in fields.into_iter().flatten().map(|(name, _)| name) {
+            assert!(shown.contains(name), "{path}: {name} is not shown");
+        }
+    }
+    for (code, about) in safelight::error::CODES {
+        assert!(
+            shown.contains(code) && shown.contains(&about.replace('`', "")),
+            "{code}"
+        );
+    }
+}
+
 /// The path that `name` means in a file at `from`.
 fn resolved(from: &str, name: &str) -> String {
     let folder = &from[..=from.rfind('/').unwrap()];
     format!("{folder}{}", name.trim_start_matches("./"))
 }
+
+/// What the page links to and is no part of it.
+const DOCUMENTS: [&str; 2] = ["/openapi.json", "/v1/privacy"];
 
 fn text(server: &Server, path: &str) -> String {
     let answer = server.get(path);
@@ -38,7 +81,7 @@ fn text(server: &Server, path: &str) -> String {
         "js" => "text/javascript; charset=utf-8",
         "css" => "text/css; charset=utf-8",
         "svg" => "image/svg+xml",
-        "json" => "application/json",
+        _ if DOCUMENTS.contains(&path) => "application/json",
         _ => "text/html; charset=utf-8",
     };
     assert_eq!(answer.header("content-type"), Some(mime), "{path}");
@@ -47,7 +90,7 @@ fn text(server: &Server, path: &str) -> String {
         Some("nosniff"),
         "{path}"
     );
-    if path != "/openapi.json" {
+    if !DOCUMENTS.contains(&path) {
         assert_eq!(
             answer.header("content-security-policy"),
             Some(POLICY),
@@ -61,17 +104,10 @@ fn text(server: &Server, path: &str) -> String {
 fn everything_that_the_page_names_is_served_from_here_with_its_type() {
     let server = spawn(&["--workers=1"]);
     let html = text(&server, "/");
-    // Links to routes that a later version has: hidden until the document lists the route.
-    const LATER: [&str; 2] = ["docs", "v1/privacy"];
-    for name in LATER {
-        let (_, link) = html.split_once(&format!("href=\"{name}\"")).unwrap();
-        let tag = link.split('>').next().unwrap();
-        assert!(tag.contains(" hidden"), "{name} is shown and not served");
-    }
     let linked = named(&html, &["href=", "src="]);
     let mut waiting: Vec<String> = linked
         .iter()
-        .filter(|name| !name.starts_with('#') && !LATER.contains(&name.as_str()))
+        .filter(|name| !name.starts_with('#'))
         .map(|name| resolved("/", name))
         .collect();
     let mut seen = BTreeSet::from(["/".to_owned()]);
@@ -80,6 +116,11 @@ fn everything_that_the_page_names_is_served_from_here_with_its_type() {
             continue;
         }
         let content = text(&server, &path);
+        if path == "/docs" {
+            let linked = named(&content, &["href=", "src="]);
+            let linked = linked.iter().filter(|name| !name.starts_with('#'));
+            waiting.extend(linked.map(|name| resolved("/", name)));
+        }
         if path.ends_with(".js") {
             let parts = named(&content, &["from ", "import "]);
             waiting.extend(parts.iter().map(|name| resolved(&path, name)));
@@ -112,6 +153,7 @@ fn everything_that_the_page_names_is_served_from_here_with_its_type() {
             let name = entry.unwrap().file_name().into_string().unwrap();
             let path = match name.as_str() {
                 "index.html" => "/".to_owned(),
+                "docs.html" => "/docs".to_owned(),
                 name => format!("/assets/{name}"),
             };
             assert!(seen.contains(&path), "nothing needs {path}");

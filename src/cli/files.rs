@@ -25,10 +25,7 @@ use crate::{
     error::Error,
     job::{self, Accept, Answer, Input, Job, Site},
     observe::{Metrics, Stages},
-    ops::{
-        Kind, Plan,
-        options::{Options, Output, Spec},
-    },
+    ops::{OPS, Plan, Recipe, options::Spec},
 };
 
 /// The flag of the input's limit; see [`command`].
@@ -39,9 +36,11 @@ fn id(spec: &Spec) -> String {
     format!("option-{}", spec.name)
 }
 
-/// The command of one operation: its options, those of the output, and where to.
-pub(super) fn command(kind: Kind) -> Command {
-    let mut command = EngineSettings::augment_args(Command::new(kind.name()).about(kind.about()))
+/// The command of one operation, or of a list of them: its options, those of the output, and where
+/// to.
+pub(super) fn command(recipe: Recipe) -> Command {
+    let command = Command::new(recipe.name()).about(recipe.about());
+    let mut command = EngineSettings::augment_args(command)
         .mut_arg("model", |arg| {
             arg.help("Model to use; NAME=FILE for a model file of your own")
         })
@@ -70,7 +69,7 @@ pub(super) fn command(kind: Kind) -> Command {
                 .value_parser(value_parser!(u16).range(1..=512))
                 .help("Pictures at the same time [default: the number of workers]"),
         );
-    for spec in specs(kind) {
+    for spec in specs(recipe) {
         let mut arg = Arg::new(id(spec))
             .long(spec.name.replace('_', "-"))
             .value_name("VALUE")
@@ -88,7 +87,7 @@ pub(super) fn command(kind: Kind) -> Command {
         }
         command = command.arg(arg);
     }
-    for (name, about) in kind.files() {
+    for (name, about) in recipe.files() {
         let arg = Arg::new(*name)
             .long(name.replace('_', "-"))
             .value_name("FILE")
@@ -97,16 +96,26 @@ pub(super) fn command(kind: Kind) -> Command {
             .help(*about);
         command = command.arg(arg);
     }
+    if recipe == Recipe::Pipeline {
+        let arg = Arg::new(OPS.name)
+            .long(OPS.name)
+            .value_name("FILE")
+            .required(true)
+            .value_parser(value_parser!(PathBuf))
+            .help_heading("Options of the operation")
+            .help(format!("{} ({})", OPS.doc, OPS.kind.expects()));
+        command = command.arg(arg);
+    }
     command
 }
 
 /// The options of an operation and of the output; the model is an engine setting on the command
-/// line, since its file may be named too.
-fn specs(kind: Kind) -> impl Iterator<Item = &'static Spec> {
-    kind.specs()
-        .iter()
-        .chain(Output::SPECS)
-        .filter(|spec| spec.name != "model")
+/// line, since its file may be named too, and the list of a pipeline is a file.
+fn specs(recipe: Recipe) -> impl Iterator<Item = &'static Spec> {
+    let elsewhere = ["model", OPS.name];
+    recipe
+        .specs()
+        .filter(move |spec| !elsewhere.contains(&spec.name))
 }
 
 fn inputs() -> Arg {
@@ -118,15 +127,11 @@ fn inputs() -> Arg {
         .help("Pictures, folders of pictures, or - for standard input")
 }
 
-/// Runs one operation on every input.
-pub(super) fn run(kind: Kind, matches: &ArgMatches) -> Result<(), Failure> {
+/// Runs one operation, or a list of them, on every input.
+pub(super) fn run(recipe: Recipe, matches: &ArgMatches) -> Result<(), Failure> {
     let usage = |text: String| Failure::Usage(text);
     let settings = EngineSettings::from_arg_matches(matches).map_err(|e| usage(e.to_string()))?;
-    let pairs: Vec<(&str, &String)> = specs(kind)
-        .filter_map(|spec| Some((spec.name, matches.get_one::<String>(&id(spec))?)))
-        .collect();
-    let pairs = pairs.iter().map(|(name, value)| (*name, value.as_str()));
-    let plan = Plan::single(kind, pairs).map_err(|e| usage(e.to_string()))?;
+    let plan = plan(recipe, matches)?;
     let named: Vec<PathBuf> = matches
         .get_many("inputs")
         .into_iter()
@@ -139,13 +144,9 @@ pub(super) fn run(kind: Kind, matches: &ArgMatches) -> Result<(), Failure> {
         .ok_or_else(|| usage("name -o OUT".into()))?;
     let from_folder = named.iter().any(|name| name.is_dir());
     let targets = targets(&sources, out, from_folder).map_err(usage)?;
-    let ground = kind
-        .files()
-        .first()
-        .and_then(|(name, _)| matches.get_one::<PathBuf>(name));
-    let ground = ground
-        .map(|file| fs::read(file).map_err(|e| usage(format!("{}: {e}", file.display()))))
-        .transpose()?;
+    let files = further(recipe, matches)?;
+    let names: Vec<_> = files.iter().map(|(name, _)| *name).collect();
+    plan.check_files(&names).map_err(|e| usage(e.to_string()))?;
 
     let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
     let engine = Engine::open(&settings, metrics).map_err(Failure::Failed)?;
@@ -157,7 +158,7 @@ pub(super) fn run(kind: Kind, matches: &ArgMatches) -> Result<(), Failure> {
         engine: &engine,
         settings: &settings,
         plan: &plan,
-        ground: ground.as_deref(),
+        files: &files,
         force: matches.get_flag("force"),
         bar: bar(sources.len(), targets.contains(&Target::Stdout)),
         next: AtomicUsize::new(0),
@@ -169,6 +170,36 @@ pub(super) fn run(kind: Kind, matches: &ArgMatches) -> Result<(), Failure> {
         }
     });
     batch.summary(sources.len())
+}
+
+/// The plan that the command line writes.
+fn plan(recipe: Recipe, matches: &ArgMatches) -> Result<Plan, Failure> {
+    let mut pairs: Vec<(&str, String)> = specs(recipe)
+        .filter_map(|spec| Some((spec.name, matches.get_one::<String>(&id(spec))?.clone())))
+        .collect();
+    if recipe == Recipe::Pipeline
+        && let Some(file) = matches.get_one::<PathBuf>(OPS.name)
+    {
+        let text = fs::read_to_string(file);
+        let text = text.map_err(|e| Failure::Usage(format!("{}: {e}", file.display())))?;
+        pairs.push((OPS.name, text));
+    }
+    let pairs = pairs.iter().map(|(name, value)| (*name, value.as_str()));
+    let plan = recipe
+        .plan(pairs)
+        .map_err(|e| Failure::Usage(e.to_string()))?;
+    plan.ok_or_else(|| Failure::Usage("name --ops FILE".to_owned()))
+}
+
+/// The further pictures that are named, read.
+fn further(recipe: Recipe, matches: &ArgMatches) -> Result<Vec<(&'static str, Vec<u8>)>, Failure> {
+    let named = recipe.files().iter();
+    let named = named.filter_map(|(name, _)| Some((*name, matches.get_one::<PathBuf>(name)?)));
+    let read = |(name, file): (&'static str, &PathBuf)| match fs::read(file) {
+        Ok(bytes) => Ok((name, bytes)),
+        Err(e) => Err(Failure::Usage(format!("{}: {e}", file.display()))),
+    };
+    named.map(read).collect()
 }
 
 /// A bar on a terminal, for more than one picture.
@@ -189,7 +220,7 @@ struct Batch<'a> {
     engine: &'a Engine,
     settings: &'a EngineSettings,
     plan: &'a Plan,
-    ground: Option<&'a [u8]>,
+    files: &'a [(&'static str, Vec<u8>)],
     force: bool,
     bar: ProgressBar,
     next: AtomicUsize,
@@ -234,7 +265,10 @@ impl Batch<'_> {
     }
 
     fn answer(&self, bytes: Vec<u8>) -> Result<Answer, Error> {
-        let ground = self.ground.map(|ground| Input::Memory(ground.to_vec()));
+        let files = self.files.iter();
+        let files = files
+            .map(|(name, bytes)| (*name, Input::Memory(bytes.clone())))
+            .collect();
         let limits = &self.settings.limits();
         let budget = self.settings.memory_budget_bytes();
         let site = Site {
@@ -243,7 +277,7 @@ impl Batch<'_> {
             engine: self.engine,
         };
         let plan = self.plan.clone();
-        let job = Job::prepare(Input::Memory(bytes), ground, plan, Accept::default(), &site)?;
+        let job = Job::prepare(Input::Memory(bytes), files, plan, Accept::default(), &site)?;
         job.run(self.engine, &Cancel::new(), &mut Stages::default())
     }
 

@@ -1,10 +1,16 @@
 //! The commands: parse, dispatch, exit code.
 
+mod checks;
 mod doctor;
 mod files;
 mod health;
 mod inputs;
+mod keys;
 mod models;
+mod privacy;
+mod prove;
+mod receipt;
+mod reload;
 mod serve;
 
 use std::{io::Write, process::ExitCode};
@@ -37,21 +43,32 @@ pub enum Failure {
 
 impl Failure {
     fn report(self) -> ExitCode {
-        let (code, text) = match self {
-            Self::Failed(text) => (FAILED, text),
-            Self::Usage(text) => (USAGE, text),
-            Self::Refused(text) => (REFUSED, text),
+        let code = match self {
+            Self::Failed(_) => FAILED,
+            Self::Usage(_) => USAGE,
+            Self::Refused(_) => REFUSED,
         };
+        let text = self.into_text();
         if !text.is_empty() {
-            // Where standard error is closed there is nobody to tell.
-            let _ = writeln!(std::io::stderr(), "safelight: {text}");
+            tell(&text);
         }
         ExitCode::from(code)
     }
+
+    fn into_text(self) -> String {
+        let (Self::Failed(text) | Self::Usage(text) | Self::Refused(text)) = self;
+        text
+    }
+}
+
+/// Writes a line to standard error; where that is closed there is nobody to tell.
+fn tell(text: &str) {
+    let _ = writeln!(std::io::stderr(), "safelight: {text}");
 }
 
 /// Runs the command that `arguments` (the program's name first) write.
 pub fn run(arguments: Vec<String>, hardening: Hardening) -> ExitCode {
+    let given = arguments.clone();
     let arguments = match with_file(arguments) {
         Ok(arguments) => arguments,
         Err(text) => return Failure::Usage(text).report(),
@@ -63,15 +80,17 @@ pub fn run(arguments: Vec<String>, hardening: Hardening) -> ExitCode {
             return ExitCode::from(if error.use_stderr() { USAGE } else { 0 });
         }
     };
-    match dispatch(&matches, hardening) {
+    match dispatch(&matches, &given, hardening) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }
 }
 
-/// Puts the settings of `serve`'s file before its flags, so that flags win.
+/// Puts the settings of `serve`'s file before its flags, so that flags win; `doctor` and
+/// `privacy` look at the same.
 fn with_file(mut arguments: Vec<String>) -> Result<Vec<String>, String> {
-    if arguments.get(1).is_some_and(|name| name == "serve")
+    let reads_settings = |name: &String| ["serve", "doctor", "privacy"].contains(&name.as_str());
+    if arguments.get(1).is_some_and(reads_settings)
         && let Some(file) = config::named_file(&arguments)
     {
         let from_file = config::file_arguments(&file, &arguments[2..])?;
@@ -88,29 +107,46 @@ fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(Settings::augment_args(serve).args_override_self(true));
-    for kind in ops::Kind::ALL {
-        command = command.subcommand(files::command(kind));
+    for recipe in recipes() {
+        command = command.subcommand(files::command(recipe));
     }
     command
         .subcommand(files::inspect_command())
         .subcommand(models::command())
+        .subcommand(keys::command())
         .subcommand(doctor::command())
+        .subcommand(privacy::command())
+        .subcommand(receipt::command())
         .subcommand(health::command())
+        .subcommand(prove::command())
         .subcommand(Command::new("openapi").about("Prints the OpenAPI document"))
 }
 
-fn dispatch(matches: &ArgMatches, hardening: Hardening) -> Result<(), Failure> {
+/// What runs on files.
+fn recipes() -> impl Iterator<Item = ops::Recipe> {
+    let single = ops::Kind::ALL.into_iter().map(ops::Recipe::Single);
+    single.chain([ops::Recipe::Pipeline])
+}
+
+fn dispatch(matches: &ArgMatches, given: &[String], hardening: Hardening) -> Result<(), Failure> {
     let Some((name, matches)) = matches.subcommand() else {
         return Err(Failure::Usage("name a command".to_owned()));
     };
-    if let Some(kind) = ops::Kind::ALL.into_iter().find(|kind| kind.name() == name) {
-        return files::run(kind, matches);
+    if let Some(recipe) = recipes().find(|recipe| recipe.name() == name) {
+        return files::run(recipe, matches);
     }
     match name {
-        "serve" => serve::run(settings(matches)?, hardening),
+        "serve" => {
+            let source = reload::source(given, matches);
+            serve::run(settings(matches)?, source, hardening)
+        }
         "inspect" => files::inspect(matches),
+        "key" => keys::run(matches),
         "models" => models::run(matches),
+        "privacy" => privacy::run(matches),
+        "receipt" => receipt::run(matches),
         "health" => health::run(matches),
+        "prove" => prove::run(matches),
         "doctor" => doctor::run(matches, hardening),
         _ => print(http::openapi_document()),
     }

@@ -2,21 +2,31 @@
 
 use std::sync::Arc;
 
-use super::Failure;
+use super::{Failure, checks};
 use crate::{
     config::{Settings, runtime_dir},
+    digest,
     engine::Engine,
-    ephemeral::{Spool, storage},
-    harden::process::Hardening,
-    http::Bound,
+    ephemeral::{
+        Spool,
+        storage::{self, Storage},
+    },
+    harden::{process::Hardening, stack::scrubbed},
+    http::{Access, Bound, Build, Parts, Source},
     observe::{Log, Metrics},
+    privacy::Notice,
+    receipt::Signer,
 };
 
-pub(super) fn run(settings: Settings, hardening: Hardening) -> Result<(), Failure> {
+pub(super) fn run(
+    settings: Settings,
+    source: Option<Source>,
+    hardening: Hardening,
+) -> Result<(), Failure> {
     let log = Log::new(settings.log_format);
-    report_panics(log);
-    allow_many_connections();
     let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
+    report_panics(log, metrics.clone());
+    allow_many_connections();
     let storage =
         storage::inspect(settings.spool.as_deref(), runtime_dir()).map_err(Failure::Refused)?;
     let objections = storage.judge(settings.ephemerality).map_err(|objections| {
@@ -27,8 +37,8 @@ pub(super) fn run(settings: Settings, hardening: Hardening) -> Result<(), Failur
     metrics
         .storage_exposed
         .set(i64::from(!objections.is_empty()));
-    for objection in objections {
-        log.say("warn", "storage", objection);
+    if !objections.is_empty() {
+        log.say("warn", "storage", objections.join("; "));
     }
     if !hardening.not_dumpable {
         log.say(
@@ -37,8 +47,15 @@ pub(super) fn run(settings: Settings, hardening: Hardening) -> Result<(), Failur
             "this system lets other programs of the same user read memory",
         );
     }
+    let access = Access::new(&settings, source).map_err(Failure::Refused)?;
+    for doubt in access.doubts() {
+        log.say("warn", "start", doubt);
+    }
     let bound = Bound::bind(&settings).map_err(Failure::Refused)?;
     let engine = Engine::open(&settings.engine, metrics.clone()).map_err(Failure::Refused)?;
+    let build = build(&engine);
+    let signer = signer(&settings, &build).map_err(Failure::Refused)?;
+    let notice = Notice::new(&settings, &storage, &metrics);
     let (service, scrape) = bound
         .addresses()
         .map_err(|e| Failure::Refused(e.to_string()))?;
@@ -55,10 +72,65 @@ pub(super) fn run(settings: Settings, hardening: Hardening) -> Result<(), Failur
             engine.runtime_version(),
         ),
     );
+    tell_standing(&storage, hardening, &access, &log);
     let spool = Spool::new(storage.folder, settings.spool_budget.0, metrics.clone());
+    let parts = Parts {
+        settings,
+        engine,
+        spool,
+        metrics,
+        log,
+        signer,
+        build,
+        notice,
+        access,
+    };
     bound
-        .run(settings, engine, spool, metrics, log)
+        .run(parts)
         .map_err(|e| Failure::Refused(e.to_string()))
+}
+
+/// What runs here. Beside each other, since both files are large; a file that may be run, but not
+/// read, has no digest.
+fn build(engine: &Engine) -> Build {
+    std::thread::scope(|scope| {
+        let program = scope.spawn(digest::of_this_program);
+        let runtime = digest::of_file(engine.runtime_file()).ok();
+        let program = program.join().ok().and_then(Result::ok);
+        Build { program, runtime }
+    })
+}
+
+/// The signer of receipts, where they are asked for. What its making leaves on the stack is
+/// overwritten.
+fn signer(settings: &Settings, build: &Build) -> Result<Option<Signer>, String> {
+    if !settings.receipts {
+        return Ok(None);
+    }
+    let program = build.program.clone().ok_or(
+        "--receipts: a receipt names the digest of this program, whose file cannot be read",
+    )?;
+    scrubbed(|| Signer::new(program)).map(Some)
+}
+
+/// What is enforced from here on and what is not, a line each.
+fn tell_standing(storage: &Storage, hardening: Hardening, access: &Access, log: &Log) {
+    let (mut yes, mut no) = (Vec::new(), Vec::new());
+    for check in checks::ephemerality(storage, hardening) {
+        let list = if check.holds == Some(true) {
+            &mut yes
+        } else {
+            &mut no
+        };
+        list.push(check.detail);
+    }
+    let (enforced, open) = access.standing();
+    yes.extend(enforced);
+    no.extend(open);
+    no.push("encryption on the way (TLS is a reverse proxy's task)".to_owned());
+    for (what, list) in [("enforced", yes), ("not enforced", no)] {
+        log.say("info", "start", format!("{what}: {}", list.join("; ")));
+    }
 }
 
 /// Raises the number of open descriptors to what this process may have. Many systems give 1,024
@@ -71,9 +143,10 @@ fn allow_many_connections() {
     let _ = setrlimit(Resource::Nofile, Rlimit { current, maximum });
 }
 
-/// A panic is logged by its place in our source; its message could hold anything.
-fn report_panics(log: Log) {
+/// A panic is counted and logged by its place in our source; its message could hold anything.
+fn report_panics(log: Log, metrics: Arc<Metrics>) {
     std::panic::set_hook(Box::new(move |panic| {
+        metrics.panics.inc();
         let place = panic
             .location()
             .map(|at| format!("{}:{}", at.file(), at.line()));

@@ -2,6 +2,7 @@
 
 mod jpeg;
 mod png;
+mod scaled;
 
 use std::io::Cursor;
 
@@ -14,7 +15,10 @@ use super::{
     Format, Header,
     color::{Raw, Samples},
 };
-use crate::{error::Error, frame::Frame};
+use crate::{
+    error::Error,
+    frame::{Frame, Orientation},
+};
 
 /// What a decoder may allocate beside the file, whatever the picture's size, in bytes.
 const ALLOC_BASE: u64 = 32 << 20;
@@ -37,6 +41,36 @@ pub fn decode(bytes: &[u8], header: &Header) -> Result<Frame, Error> {
         Format::Bmp => through_image(BmpDecoder::new(Cursor::new(bytes)), header)?,
         Format::Tiff => through_image(TiffDecoder::new(Cursor::new(bytes)), header)?,
     };
+    Ok(finished(raw, header))
+}
+
+/// The same picture, or one at a half, a quarter or an eighth of its size that is still larger than
+/// `least` (width and height, upright): where that is faster, and what is made of it is no larger.
+/// Its last column and row stand for what is left of the picture there; `even`: they are to stand for
+/// as much as all the others.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_down_to(
+    bytes: &[u8],
+    header: &Header,
+    least: (u32, u32),
+    even: bool,
+) -> Result<Frame, Error> {
+    // Turned upright, they would be the first ones.
+    let even = even || header.orientation != Orientation::Upright;
+    let least = match header.orientation.swaps_sides() {
+        true => (least.1, least.0),
+        false => least,
+    };
+    match jpeg::decode_down_to(bytes, header, least, even) {
+        Some(raw) => Ok(finished(raw, header)),
+        None => decode(bytes, header),
+    }
+}
+
+/// Upright and in sRGB.
+fn finished(raw: Raw, header: &Header) -> Frame {
     let frame = raw.into_srgb();
     // Some decoders give alpha whether the file has it or not.
     let frame = if header.has_alpha {
@@ -44,7 +78,7 @@ pub fn decode(bytes: &[u8], header: &Header) -> Result<Frame, Error> {
     } else {
         frame.without_alpha()
     };
-    Ok(frame.oriented(header.orientation))
+    frame.oriented(header.orientation)
 }
 
 /// Bytes that a decoder of `image` may allocate.
@@ -123,7 +157,7 @@ mod tests {
         Encoded, Encoding, encode,
         fixtures::{bmp, decoded, exif, file, gif, jpeg, picture, probed, tiff, with_segment},
     };
-    use crate::frame::{Layout, Orientation};
+    use crate::frame::Layout;
 
     /// The largest difference of two samples of two frames of the same shape.
     fn distance(a: &Frame, b: &Frame) -> u8 {

@@ -12,7 +12,7 @@ mod fixtures;
 mod probe;
 
 pub use crate::config::{Format, PictureLimits};
-pub use decode::decode;
+pub use decode::{decode, decode_down_to};
 pub use encode::{Compression, Encoded, Encoding, Subsampling, encode};
 pub use probe::probe;
 

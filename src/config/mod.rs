@@ -10,16 +10,22 @@
     reason = "this is the module that reads the environment"
 )]
 
+mod access;
 mod file;
+mod machine;
 mod units;
 
-use std::{env, fs, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{env, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, CommandFactory, Parser};
 
+pub use access::{KeyEntry, Network, Rate, is_id, read_keys};
 pub use file::{file_arguments, named_file};
-pub use units::{Bytes, Ephemerality, Format, LogFormat, ModelChoice, PictureLimits};
-use units::{duration, megapixels};
+pub use machine::{group_limit, memory_given};
+use units::megapixels;
+pub use units::{
+    Bytes, Ephemerality, Format, LogFormat, ModelChoice, Origin, PictureLimits, duration,
+};
 
 /// Settings that the server and the command line share.
 #[derive(Debug, Clone, Args)]
@@ -87,22 +93,6 @@ impl EngineSettings {
     }
 }
 
-/// Memory that this process may use: the smaller of the machine's and the control group's.
-fn memory_given() -> Option<u64> {
-    let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
-        let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
-        let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
-        Some(kib << 10)
-    });
-    let group = [
-        "/sys/fs/cgroup/memory.max",
-        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-    ]
-    .iter()
-    .find_map(|path| fs::read_to_string(path).ok()?.trim().parse::<u64>().ok());
-    [machine, group].into_iter().flatten().min()
-}
-
 /// Settings of `safelight serve`.
 #[derive(Debug, Clone, Args)]
 pub struct Settings {
@@ -143,6 +133,15 @@ pub struct Settings {
         value_name = "BYTES"
     )]
     pub max_upload: Bytes,
+
+    /// Bytes of the body of a batch at most, up to the spool's budget
+    #[arg(
+        long,
+        env = "SAFELIGHT_MAX_BATCH",
+        default_value = "96MiB",
+        value_name = "BYTES"
+    )]
+    pub max_batch: Bytes,
 
     /// Uploads in progress at most
     #[arg(long, env = "SAFELIGHT_UPLOAD_PERMITS", default_value_t = 64,
@@ -195,6 +194,38 @@ pub struct Settings {
     #[arg(long, env = "SAFELIGHT_SHUTDOWN_GRACE", default_value = "35s", value_parser = duration)]
     pub shutdown_grace: Duration,
 
+    /// Sign a receipt for every picture: the header Deletion-Receipt of its answer
+    #[arg(long, env = "SAFELIGHT_RECEIPTS", default_value_t = false, num_args = 0..=1,
+          default_missing_value = "true", require_equals = true, value_name = "BOOL",
+          action = clap::ArgAction::Set, value_parser = clap::builder::BoolishValueParser::new())]
+    pub receipts: bool,
+
+    /// Origins whose pages may call this service from a browser [default: none but its own]
+    #[arg(
+        long,
+        env = "SAFELIGHT_CORS_ORIGIN",
+        value_name = "ORIGIN",
+        value_delimiter = ','
+    )]
+    pub cors_origin: Vec<Origin>,
+
+    /// TOML file of API keys; with it, whoever asks for work needs one
+    #[arg(long, env = "SAFELIGHT_KEYS", value_name = "FILE")]
+    pub keys: Option<PathBuf>,
+
+    /// Requests of one client address at most, where they come without a key, such as 60/min
+    #[arg(long, env = "SAFELIGHT_RATE_PER_ADDRESS", value_name = "N/PERIOD")]
+    pub rate_per_address: Option<Rate>,
+
+    /// Networks of the reverse proxies whose X-Forwarded-For is believed
+    #[arg(
+        long,
+        env = "SAFELIGHT_TRUSTED_PROXIES",
+        value_name = "CIDR",
+        value_delimiter = ','
+    )]
+    pub trusted_proxies: Vec<Network>,
+
     /// How log records are written
     #[arg(long, env = "SAFELIGHT_LOG_FORMAT", value_enum, default_value = "auto")]
     pub log_format: LogFormat,
@@ -219,6 +250,11 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Bytes of the body of a batch at most.
+    pub fn max_batch_bytes(&self) -> u64 {
+        self.max_batch.0.min(self.spool_budget.0)
+    }
+
     /// Checks what no single flag can know.
     ///
     /// # Errors
@@ -235,6 +271,17 @@ impl Settings {
             return Err("--formats names no format".to_owned());
         }
         Ok(())
+    }
+
+    /// The longest time that the upload of a body of `bytes` may take: `--upload-total`, and what
+    /// the slowest rate that is served takes for it.
+    pub fn longest_upload(&self, bytes: u64) -> Duration {
+        self.upload_total + upload_time(bytes)
+    }
+
+    /// Bytes of a request's body at most.
+    pub fn max_body(&self) -> u64 {
+        self.max_upload.0.saturating_mul(2)
     }
 
     /// Every setting with its default and documentation, in the order of the help: for README
@@ -257,6 +304,13 @@ impl Settings {
             })
             .collect()
     }
+}
+
+/// The time that an upload of so many bytes gets beyond `--upload-total`: a second for every
+/// 256 KiB, the slowest rate that is served.
+pub fn upload_time(bytes: u64) -> Duration {
+    const RATE: f64 = (256 << 10) as f64;
+    Duration::from_secs_f64(bytes as f64 / RATE)
 }
 
 /// `$XDG_RUNTIME_DIR`: a folder in memory that belongs to the user, where a login made one.

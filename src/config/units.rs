@@ -66,6 +66,16 @@ pub enum Ephemerality {
     Warn,
 }
 
+impl Ephemerality {
+    /// The name by which the setting takes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Strict => "strict",
+            Self::Warn => "warn",
+        }
+    }
+}
+
 /// How log records are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -113,7 +123,10 @@ impl std::fmt::Display for Bytes {
 }
 
 /// A length of time: `5s`, `500ms`, `2m` or plain seconds (`1.5`).
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+///
+/// # Errors
+/// A sentence that says what is expected.
+pub fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || "expected a time such as 30s, 500ms, 2m or 1.5".to_owned();
     let (number, unit) = match text {
         _ if text.ends_with("ms") => (&text[..text.len() - 2], 1e-3),
@@ -157,6 +170,39 @@ impl FromStr for ModelChoice {
     }
 }
 
+/// An origin as browsers write it: `https://shop.example` or `http://localhost:3000`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin(pub String);
+
+impl FromStr for Origin {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = "expected an origin such as https://shop.example or http://localhost:3000: a \
+                     scheme, a host in lower case and perhaps a port, without a path; `*` would \
+                     let every page on the web use this service";
+        let host = ["http://", "https://"]
+            .iter()
+            .find_map(|scheme| text.strip_prefix(scheme));
+        let (host, port) = match host {
+            // The brackets of an IPv6 address hold colons of their own.
+            Some(host) => match host
+                .rsplit_once(':')
+                .filter(|(_, port)| !port.contains(']'))
+            {
+                Some((host, port)) => (host, port.parse::<u16>().is_ok()),
+                None => (host, true),
+            },
+            None => return Err(wrong.to_owned()),
+        };
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-._[]:".contains(c);
+        match port && !host.is_empty() && host.chars().all(plain) {
+            true => Ok(Self(text.to_owned())),
+            false => Err(wrong.to_owned()),
+        }
+    }
+}
+
 /// Megapixels above 0.
 pub(super) fn megapixels(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
@@ -168,6 +214,31 @@ pub(super) fn megapixels(text: &str) -> Result<f64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_origin_is_a_scheme_a_host_and_a_port() {
+        for good in [
+            "https://shop.example",
+            "http://localhost:3000",
+            "http://[::1]:80",
+            "http://[::1]",
+        ] {
+            assert_eq!(good.parse(), Ok(Origin(good.to_owned())));
+        }
+        for bad in [
+            "*",
+            "null",
+            "shop.example",
+            "https://",
+            "https://shop.example/",
+            "https://Shop.example",
+            "https://shop.example:http",
+            "ftp://shop.example",
+            "https://*.example",
+        ] {
+            assert!(bad.parse::<Origin>().is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn sizes_and_times_are_read_with_their_units() {

@@ -60,7 +60,7 @@ pub struct Entry {
     /// Whether the file is part of the program.
     #[serde(default)]
     pub built_in: bool,
-    /// SHA-256 of the file in hexadecimal; empty for an operator's own model.
+    /// SHA-256 of the file in hexadecimal; the catalogue's, until a file is loaded in its place.
     #[serde(default)]
     pub sha256: String,
     /// Bytes of the file.
@@ -158,7 +158,6 @@ pub fn built_in(file: &str) -> Option<&'static [u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sha2::{Digest, Sha256};
 
     #[test]
     fn built_in_models_are_the_ones_that_the_manifest_names() {
@@ -169,12 +168,8 @@ mod tests {
         assert!(built.len() >= 2);
         for entry in built {
             let bytes = built_in(&entry.file).expect("a built-in file is embedded");
-            let sha256: String = Sha256::digest(bytes)
-                .iter()
-                .map(|b| format!("{b:02x}"))
-                .collect();
             assert_eq!(
-                (bytes.len() as u64, sha256),
+                (bytes.len() as u64, crate::digest::of(bytes)),
                 (entry.bytes, entry.sha256),
                 "{}",
                 entry.name

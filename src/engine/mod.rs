@@ -22,6 +22,7 @@ use session::{Model, Runtime};
 use crate::{
     cancel::Cancel,
     config::{EngineSettings, ModelChoice},
+    digest,
     error::Error,
     frame::{Frame, Layout, Mask},
     observe::Metrics,
@@ -80,8 +81,8 @@ impl Engine {
             runtime,
             metrics,
         };
-        for (name, entry) in entries {
-            let pool = engine.load(&entry, files.get(&name), settings.worker_count())?;
+        for (name, mut entry) in entries {
+            let pool = engine.load(&mut entry, files.get(&name), settings.worker_count())?;
             engine.models.insert(name, Known { entry, pool });
         }
         engine.choose_defaults(&settings.model)?;
@@ -90,7 +91,7 @@ impl Engine {
 
     fn load(
         &self,
-        entry: &Entry,
+        entry: &mut Entry,
         file: Option<&PathBuf>,
         instances: usize,
     ) -> Result<Option<Pool>, String> {
@@ -99,6 +100,8 @@ impl Engine {
             (Some(file), _) => {
                 let unreadable = |e| format!("--model {}: {}: {e}", entry.name, file.display());
                 own = std::fs::read(file).map_err(unreadable)?;
+                // What is listed is what runs, whatever the catalogue says of another file.
+                (entry.sha256, entry.bytes) = (digest::of(&own), own.len() as u64);
                 &own
             }
             (None, true) => manifest::built_in(&entry.file)
@@ -140,6 +143,11 @@ impl Engine {
     /// The version of the loaded ONNX Runtime.
     pub fn runtime_version(&self) -> &str {
         self.runtime.version()
+    }
+
+    /// The file of the loaded ONNX Runtime.
+    pub fn runtime_file(&self) -> &Path {
+        self.runtime.file()
     }
 
     /// Every known model: its entry, whether it is loaded, whether it is a default.

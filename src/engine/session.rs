@@ -17,7 +17,10 @@ use ort::{
 };
 
 use super::manifest::Entry;
-use crate::error::Error;
+use crate::{
+    error::Error,
+    harden::fault::{self, Place},
+};
 
 /// A loaded model: a batch of one picture in, one array out.
 pub trait Model: Send {
@@ -33,6 +36,7 @@ pub trait Model: Send {
 pub struct Runtime {
     environment: Environment,
     version: String,
+    file: PathBuf,
 }
 
 impl std::fmt::Debug for Runtime {
@@ -84,12 +88,18 @@ impl Runtime {
         Ok(Self {
             environment,
             version: version(&file).unwrap_or_else(|| "unknown".to_owned()),
+            file,
         })
     }
 
     /// The library's version.
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// The library's file.
+    pub fn file(&self) -> &Path {
+        &self.file
     }
 
     /// Loads a model from its bytes, with one thread and no memory that outlives a run.
@@ -119,12 +129,13 @@ impl Runtime {
         // One thread each, since many sessions with one thread give the best throughput, and no
         // spinning, since that takes the processor from other sessions. The arena and the memory
         // pattern keep tensors after the run, so they are off: contract E9.
-        let cpu = CPU::default().with_arena_allocator(false).build();
+        let keeps = fault::unwiped();
+        let cpu = CPU::default().with_arena_allocator(keeps).build();
         Ok(Session::builder(&self.environment)?
             .with_intra_threads(1)?
             .with_inter_threads(1)?
             .with_intra_op_spinning(false)?
-            .with_memory_pattern(false)?
+            .with_memory_pattern(keeps)?
             .with_execution_providers([cpu])?)
     }
 }
@@ -174,6 +185,10 @@ pub struct OrtModel {
 
 impl Model for OrtModel {
     fn run(&mut self, input: Array4<f32>) -> Result<ArrayD<f32>, Error> {
+        fault::pass(Place::Inference);
+        if fault::fails(Place::Inference) {
+            return Err(Error::ModelFailed);
+        }
         let tensor = TensorRef::from_array_view(input.view()).map_err(|_| Error::ModelFailed)?;
         let outputs = self
             .session

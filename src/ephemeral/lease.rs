@@ -27,6 +27,7 @@ impl fmt::Debug for MemoryBudget {
 impl MemoryBudget {
     /// A budget of `total` bytes.
     pub fn new(total: u64, metrics: Arc<Metrics>) -> Arc<Self> {
+        metrics.memory_budget.set(total as i64);
         Arc::new(Self {
             total,
             reserved: 0.into(),

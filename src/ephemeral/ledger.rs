@@ -6,7 +6,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use crate::{
@@ -84,6 +84,7 @@ pub struct Ledger {
 
 impl Ledger {
     pub(super) fn new(budget: u64, metrics: Arc<Metrics>) -> Self {
+        metrics.spool_budget.set(budget as i64);
         Self {
             budget,
             held: 0.into(),
@@ -106,7 +107,7 @@ impl Ledger {
             }
             Err(_) => Err(Error::Busy {
                 what: Resource::SpoolBudget,
-                retry_after: std::time::Duration::from_secs(2),
+                retry_after: Duration::from_secs(2),
             }),
         }
     }
@@ -124,17 +125,19 @@ impl Ledger {
         id
     }
 
-    pub(super) fn cross_out(&self, id: u64, reason: Reason) {
-        if let Some(since) = self.open().remove(&id) {
+    /// Notes the end of an input, once; how long it lived.
+    pub(super) fn cross_out(&self, id: u64, reason: Reason) -> Duration {
+        let since = self.open().remove(&id);
+        let held = since.map(|since| since.elapsed());
+        if let Some(held) = held {
             self.metrics.inputs_live.dec();
             self.metrics
                 .inputs_deleted
                 .with_label_values(&[reason.label()])
                 .inc();
-            self.metrics
-                .input_lifetime
-                .observe(since.elapsed().as_secs_f64());
+            self.metrics.input_lifetime.observe(held.as_secs_f64());
         }
+        held.unwrap_or_default()
     }
 
     /// Age of the oldest input that is alive, in seconds; 0 when there is none.

@@ -4,6 +4,9 @@
 mod lease;
 mod ledger;
 pub mod storage;
+#[cfg(test)]
+mod tests;
+mod witness;
 
 use std::{
     fs::{File, OpenOptions},
@@ -11,18 +14,21 @@ use std::{
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::Arc,
+    time::SystemTime,
 };
 
 pub use lease::{Lease, MemoryBudget, Reservation};
 pub use ledger::{Ledger, Reason};
+pub use witness::{Ended, Witness};
 
-use crate::{error::Error, observe::Metrics};
+use crate::{digest, error::Error, harden::fault, observe::Metrics};
 
 /// A folder in which nameless files are made.
 #[derive(Debug, Clone)]
 pub struct Spool {
     folder: PathBuf,
     ledger: Arc<Ledger>,
+    witness: Option<Witness>,
 }
 
 impl Spool {
@@ -31,6 +37,15 @@ impl Spool {
         Self {
             folder,
             ledger: Arc::new(Ledger::new(budget, metrics)),
+            witness: None,
+        }
+    }
+
+    /// The same spool, for the inputs of one request, which `witness` is to see.
+    pub fn witnessed(&self, witness: &Witness) -> Self {
+        Self {
+            witness: Some(witness.clone()),
+            ..self.clone()
         }
     }
 
@@ -53,8 +68,8 @@ impl Spool {
     pub fn open(&self, expected: Option<u64>) -> Result<Ephemeral, Error> {
         let reserved = expected.unwrap_or(0);
         self.ledger.reserve(reserved)?;
-        let file = match unnamed_file(&self.folder) {
-            Ok(file) => file,
+        let (file, nameless) = match unnamed_file(&self.folder) {
+            Ok(made) => made,
             Err(e) => {
                 self.ledger.give_back(reserved);
                 return Err(storage_error(&e));
@@ -62,11 +77,17 @@ impl Spool {
         };
         let mut input = Ephemeral {
             file: Some(file),
+            nameless,
             size: 0,
             reserved,
             id: self.ledger.enter(),
             on_drop: Reason::Disconnect,
             ledger: self.ledger.clone(),
+            sha256: None,
+            seen_by: self
+                .witness
+                .clone()
+                .map(|witness| (witness.opened(), witness)),
         };
         if reserved > 0 {
             let allocated = input.allocate(reserved);
@@ -76,13 +97,13 @@ impl Spool {
     }
 }
 
-/// A file that never has a name: the kernel frees it however the process ends.
+/// A file that never has a name, and `true`: the kernel frees it however the process ends.
 ///
 /// `O_EXCL` forbids to link it into a folder later. Where a file system has no `O_TMPFILE`, the
-/// file is made and unlinked at once; `storage::inspect` has found that out at the start, and
+/// file is made and unlinked at once (`false`); `storage::inspect` has found that out at the start, and
 /// `--ephemerality=strict` refuses it.
 #[cfg(target_os = "linux")]
-fn unnamed_file(folder: &Path) -> io::Result<File> {
+fn unnamed_file(folder: &Path) -> io::Result<(File, bool)> {
     use std::os::unix::fs::OpenOptionsExt;
     let flags = libc::O_TMPFILE | libc::O_EXCL;
     let file = OpenOptions::new()
@@ -93,15 +114,15 @@ fn unnamed_file(folder: &Path) -> io::Result<File> {
         .open(folder);
     match file {
         Err(e) if matches!(e.raw_os_error(), Some(libc::EOPNOTSUPP | libc::EISDIR)) => {
-            tempfile::tempfile_in(folder)
+            Ok((tempfile::tempfile_in(folder)?, false))
         }
-        file => file,
+        file => Ok((file?, true)),
     }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn unnamed_file(folder: &Path) -> io::Result<File> {
-    tempfile::tempfile_in(folder)
+fn unnamed_file(folder: &Path) -> io::Result<(File, bool)> {
+    Ok((tempfile::tempfile_in(folder)?, false))
 }
 
 fn storage_error(e: &io::Error) -> Error {
@@ -116,6 +137,7 @@ fn storage_error(e: &io::Error) -> Error {
 #[derive(Debug)]
 pub struct Ephemeral {
     file: Option<File>,
+    nameless: bool,
     size: u64,
     reserved: u64,
     id: u64,
@@ -123,6 +145,9 @@ pub struct Ephemeral {
     /// dropped future means that the client is gone.
     on_drop: Reason,
     ledger: Arc<Ledger>,
+    sha256: Option<String>,
+    /// The witness of its end, and its place in the witness's list.
+    seen_by: Option<(usize, Witness)>,
 }
 
 impl Ephemeral {
@@ -187,6 +212,21 @@ impl Ephemeral {
         Ok(bytes)
     }
 
+    /// Takes the hash of the bytes as they lie in the spool, where a witness wants it; else does
+    /// nothing. It reads the whole file, so it is for threads that may work.
+    pub fn take_digest(&mut self) {
+        let wanted = self
+            .seen_by
+            .as_ref()
+            .is_some_and(|(_, w)| w.wants_digests());
+        if wanted && self.sha256.is_none() {
+            let size = self.size;
+            // What cannot be read has no hash, and the witness says none.
+            let reader = self.reader().ok().map(|file| file.take(size));
+            self.sha256 = reader.and_then(|bytes| digest::of_reader(bytes).ok());
+        }
+    }
+
     /// From now on a drop that nobody explains has this reason.
     pub fn set_reason(&mut self, reason: Reason) {
         self.on_drop = reason;
@@ -222,16 +262,30 @@ impl Ephemeral {
         // so the bytes are overwritten first. A failure leaves nothing more to do than to close.
         static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
         let mut at = 0;
-        while at < self.size {
+        while at < self.size && !fault::unwiped() {
             let len = ZEROS.len().min((self.size - at) as usize);
             if file.write_all_at(&ZEROS[..len], at).is_err() {
                 break;
             }
             at += len as u64;
         }
+        let in_memory = self.seen_by.is_some() && storage::on_tmpfs(&file);
         drop(file);
+        let closed_at = SystemTime::now();
         self.ledger.give_back(self.reserved);
-        self.ledger.cross_out(self.id, reason);
+        let held = self.ledger.cross_out(self.id, reason);
+        if let Some((place, witness)) = self.seen_by.take() {
+            let how = Ended {
+                bytes: self.size,
+                sha256: self.sha256.take(),
+                in_memory,
+                nameless: self.nameless,
+                overwritten: at >= self.size,
+                closed_at,
+                held,
+            };
+            witness.ended(place, how);
+        }
     }
 }
 
@@ -243,91 +297,5 @@ impl Drop for Ephemeral {
             self.on_drop
         };
         self.end(reason);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn spool(budget: u64) -> (Spool, Arc<Metrics>) {
-        let metrics = Arc::new(Metrics::new("test"));
-        (
-            Spool::new("/dev/shm".into(), budget, metrics.clone()),
-            metrics,
-        )
-    }
-
-    #[test]
-    fn an_input_is_counted_read_back_and_gone() {
-        let (spool, metrics) = spool(1 << 20);
-        let mut input = spool.open(Some(5)).unwrap();
-        input.append(b"hello").unwrap();
-        assert_eq!((spool.ledger().live(), metrics.inputs_live.get()), (1, 1));
-        assert_eq!(input.read_all().unwrap(), b"hello");
-        input.close(Reason::Decoded);
-        assert_eq!((spool.ledger().live(), metrics.inputs_live.get()), (0, 0));
-        assert_eq!(
-            metrics.inputs_deleted.with_label_values(&["decoded"]).get(),
-            1
-        );
-        assert_eq!(metrics.spool_bytes.get(), 0);
-    }
-
-    #[test]
-    fn bytes_are_overwritten_before_the_file_is_closed() {
-        let (spool, _) = spool(1 << 20);
-        let mut input = spool.open(None).unwrap();
-        input.append(&[7; 100_000]).unwrap();
-        let second = input.file().unwrap().try_clone().unwrap();
-        input.close(Reason::Decoded);
-        let mut left = vec![1; 100_000];
-        second.read_exact_at(&mut left, 0).unwrap();
-        assert!(left.iter().all(|b| *b == 0));
-    }
-
-    #[test]
-    #[cfg(target_os = "linux")]
-    fn an_input_can_never_be_given_a_name() {
-        use rustix::fs::{AtFlags, CWD, linkat};
-        use std::os::fd::AsRawFd;
-        let (spool, _) = spool(1 << 20);
-        let mut input = spool.open(None).unwrap();
-        let open = format!("/proc/self/fd/{}", input.file().unwrap().as_raw_fd());
-        let name = format!("/dev/shm/safelight-linked-{}", std::process::id());
-        let linked = linkat(CWD, open, CWD, &name, AtFlags::SYMLINK_FOLLOW);
-        assert_eq!(linked, Err(rustix::io::Errno::NOENT));
-    }
-
-    #[test]
-    fn the_budget_is_shared_and_given_back() {
-        let (spool, _) = spool(1 << 20);
-        let first = spool.open(Some(900 << 10)).unwrap();
-        assert!(matches!(
-            spool.open(Some(200 << 10)),
-            Err(Error::Busy { .. })
-        ));
-        let mut grows = spool.open(None).unwrap();
-        assert!(matches!(
-            grows.append(&[0; 200 << 10]),
-            Err(Error::Busy { .. })
-        ));
-        drop(first);
-        grows.append(&[0; 200 << 10]).unwrap();
-    }
-
-    #[test]
-    fn a_panic_is_the_reason_of_what_it_drops() {
-        let (spool, metrics) = spool(1 << 20);
-        let input = spool.open(None).unwrap();
-        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
-            let _input = input;
-            panic!("on purpose");
-        }));
-        assert!(outcome.is_err());
-        assert_eq!(
-            metrics.inputs_deleted.with_label_values(&["panic"]).get(),
-            1
-        );
     }
 }

@@ -2,11 +2,15 @@
 //! `doctor`, judged by `--ephemerality`.
 
 use std::{
-    fs,
+    fs::{self, File},
     path::{Path, PathBuf},
 };
 
-use crate::config::Ephemerality;
+use crate::{config::Ephemerality, harden::fault};
+
+/// The tmpfs that the container image wants, as `docker run --tmpfs` takes it: for its user alone,
+/// twice the default `--spool-budget`. README and compose file have the same.
+const CONTAINER_SPOOL: &str = "/spool:uid=65532,mode=0700,size=512m";
 
 /// What was found about the spool's folder and about swap.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +40,7 @@ impl Storage {
         if !self.in_memory {
             found.push(format!(
                 "the spool {folder} is not on a tmpfs: uploads would be written to a disk \
-                 (--spool DIR on a tmpfs; docker: --tmpfs /spool:size=256m,mode=0700)"
+                 (--spool DIR on a tmpfs; docker: --tmpfs {CONTAINER_SPOOL})"
             ));
         }
         if !self.nameless {
@@ -46,8 +50,8 @@ impl Storage {
         }
         if self.swap_on && self.swap_allowed {
             found.push(
-                "memory can be swapped out to a disk (swapoff -a; docker: --memory equal to \
-                 --memory-swap; systemd: MemorySwapMax=0)"
+                "memory can be swapped out to a disk (swapoff -a; docker: --memory 2g \
+                 --memory-swap 2g, the two equal; systemd: MemorySwapMax=0)"
                     .to_owned(),
             );
         }
@@ -67,8 +71,8 @@ impl Storage {
     }
 }
 
-/// Chooses the spool's folder (`set`, else `/dev/shm`, else `$XDG_RUNTIME_DIR`, else the
-/// temporary folder) and looks at it.
+/// Chooses the spool's folder (`set`, else the first of `/dev/shm` and `$XDG_RUNTIME_DIR` that is in
+/// memory and can be written to, else the temporary folder) and looks at it.
 ///
 /// # Errors
 /// A sentence, where the folder does not exist or nothing can be written there.
@@ -93,7 +97,7 @@ pub fn inspect(set: Option<&Path>, runtime_dir: Option<PathBuf>) -> Result<Stora
         in_memory,
         noswap,
         nameless,
-        swap_on: swap_on(Path::new("/proc/swaps")),
+        swap_on: swap_on(&fault::swap_table()),
         swap_allowed: swap_allowed(),
         folder,
     };
@@ -101,14 +105,16 @@ pub fn inspect(set: Option<&Path>, runtime_dir: Option<PathBuf>) -> Result<Stora
 }
 
 fn default_folder(runtime_dir: Option<PathBuf>) -> (PathBuf, &'static str) {
-    let shm = PathBuf::from("/dev/shm");
-    if shm.is_dir() {
-        return (shm, "the default");
-    }
-    match runtime_dir.filter(|dir| dir.is_dir()) {
-        Some(dir) => (dir, "$XDG_RUNTIME_DIR"),
-        None => (std::env::temp_dir(), "no tmpfs was found"),
-    }
+    let places = [
+        (Some(PathBuf::from("/dev/shm")), "the default"),
+        (runtime_dir, "$XDG_RUNTIME_DIR, since /dev/shm is of no use"),
+    ];
+    let mut known = places
+        .into_iter()
+        .filter_map(|(folder, why)| Some((folder?, why)));
+    known
+        .find(|(folder, _)| mount_of(folder).0 && nameless(folder))
+        .unwrap_or_else(|| (std::env::temp_dir(), "no tmpfs was found"))
 }
 
 #[cfg(target_os = "linux")]
@@ -130,10 +136,24 @@ fn nameless(_: &Path) -> bool {
     false
 }
 
-/// Whether the folder lies on a tmpfs (statfs(2): TMPFS_MAGIC), and whether that one is `noswap`.
+/// The type of a tmpfs (statfs(2): TMPFS_MAGIC).
+#[cfg(target_os = "linux")]
+const TMPFS_MAGIC: i128 = 0x0102_1994;
+
+/// Whether an open file lies on a tmpfs.
+#[cfg(target_os = "linux")]
+pub(super) fn on_tmpfs(file: &File) -> bool {
+    rustix::fs::fstatfs(file).is_ok_and(|s| s.f_type as i128 == TMPFS_MAGIC)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn on_tmpfs(_: &File) -> bool {
+    false
+}
+
+/// Whether the folder lies on a tmpfs, and whether that one is `noswap`.
 #[cfg(target_os = "linux")]
 fn mount_of(folder: &Path) -> (bool, bool) {
-    const TMPFS_MAGIC: i128 = 0x0102_1994;
     let in_memory = rustix::fs::statfs(folder).is_ok_and(|s| s.f_type as i128 == TMPFS_MAGIC);
     let table = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     let path = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_path_buf());
@@ -164,18 +184,21 @@ fn swap_on(table: &Path) -> bool {
     fs::read_to_string(table).is_ok_and(|text| text.lines().skip(1).any(|l| !l.trim().is_empty()))
 }
 
-/// Whether the control group lets its memory be swapped (cgroup v2: memory.swap.max).
+/// Whether the control group lets its memory be swapped (cgroup v2: memory.swap.max, which holds
+/// for all groups below as well).
 fn swap_allowed() -> bool {
+    let forbids = |file: &Path| fs::read_to_string(file).is_ok_and(|text| text.trim() == "0");
+    if let Some(file) = fault::swap_limit() {
+        return !forbids(&file);
+    }
     let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let path = own
-        .lines()
-        .find_map(|line| line.strip_prefix("0::"))
-        .unwrap_or("/");
-    let file = format!(
-        "/sys/fs/cgroup{}/memory.swap.max",
-        path.trim_end_matches('/')
-    );
-    !fs::read_to_string(file).is_ok_and(|text| text.trim() == "0")
+    let own = own.lines().find_map(|line| line.strip_prefix("0::"));
+    let own = own.unwrap_or("/").trim_start_matches('/');
+    let all = Path::new("/sys/fs/cgroup");
+    let groups = Path::new(own).ancestors().map(|group| all.join(group));
+    !groups
+        .map(|group| group.join("memory.swap.max"))
+        .any(|file| forbids(&file))
 }
 
 #[cfg(test)]

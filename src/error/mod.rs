@@ -29,6 +29,8 @@ pub enum Error {
         /// What it takes.
         expects: Cow<'static, str>,
     },
+    /// Options that contradict each other, or lack one that they need.
+    OptionsConflict(&'static str),
     /// An error of one operation in a pipeline, with its place.
     InStep {
         /// Place of the operation in the list, counted from 1.
@@ -47,6 +49,44 @@ pub enum Error {
     FieldTooLong {
         /// The limit in bytes.
         limit: usize,
+    },
+    /// The route needs an API key, and none was sent.
+    MissingKey,
+    /// An API key that is not known here. Whether its id is, is not said.
+    WrongKey,
+    /// The API key does not allow this operation.
+    NotAllowed {
+        /// The operation, ours.
+        operation: &'static str,
+    },
+    /// Requests come faster than the key, or the client's address, may send them.
+    RateLimited {
+        /// `this key` or `one address`.
+        whose: &'static str,
+        /// The rate, as it is set.
+        rate: String,
+        /// When there is room for one.
+        retry_after: Duration,
+    },
+    /// The megapixels that the key has are used up.
+    QuotaExceeded {
+        /// The quota in pixels.
+        limit: u64,
+        /// What is left of it.
+        left: u64,
+        /// The picture's pixels.
+        actual: u64,
+        /// `hour` or `day`.
+        period: &'static str,
+        /// When it begins anew.
+        retry_after: Duration,
+    },
+    /// More pixels than the key ever allows.
+    KeyPixels {
+        /// The limit in pixels.
+        limit: u64,
+        /// The picture's pixels.
+        actual: u64,
     },
     /// No such route.
     NotFound,
@@ -115,12 +155,23 @@ pub enum Error {
         /// The job's estimated peak in bytes.
         actual: u64,
     },
-    /// The region of interest lies outside the picture.
+    /// The region of an option does not lie inside the picture.
     RoiOutside {
+        /// The option.
+        option: &'static str,
         /// Width of the picture.
         width: u32,
         /// Height of the picture.
         height: u32,
+    },
+    /// The result would be larger than a picture may be.
+    ResultTooLarge {
+        /// The limit in pixels.
+        limit: u64,
+        /// The longer side, or the product of the sides, in pixels.
+        actual: u64,
+        /// The setting that changes the limit: `--max-side` or `--max-megapixels`.
+        setting: &'static str,
     },
     /// Nothing to cut out, and the client asked to be told.
     NothingFound,
@@ -206,10 +257,16 @@ impl Error {
             Self::MalformedRequest(_) => "malformed_request",
             Self::UnknownOption { .. } => "unknown_option",
             Self::BadValue { .. } => "bad_value",
+            Self::OptionsConflict(_) => "options_conflict",
             Self::InStep { error, .. } => error.code(),
             Self::MissingPicture => "missing_picture",
             Self::TooManyFields { .. } => "too_many_fields",
             Self::FieldTooLong { .. } => "field_too_long",
+            Self::MissingKey => "missing_key",
+            Self::WrongKey => "wrong_key",
+            Self::NotAllowed { .. } => "not_allowed",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::QuotaExceeded { .. } => "quota_exceeded",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed { .. } => "method_not_allowed",
             Self::UploadTooSlow { .. } => "upload_too_slow",
@@ -217,11 +274,12 @@ impl Error {
             Self::UnknownFormat { .. } => "unknown_format",
             Self::FormatDisabled { .. } => "format_disabled",
             Self::BrokenPicture => "broken_picture",
-            Self::TooManyPixels { .. } => "too_many_pixels",
+            Self::TooManyPixels { .. } | Self::KeyPixels { .. } => "too_many_pixels",
             Self::SideTooLong { .. } => "side_too_long",
             Self::Bomb { .. } => "bomb",
             Self::JobTooLarge { .. } => "job_too_large",
             Self::RoiOutside { .. } => "roi_outside",
+            Self::ResultTooLarge { .. } => "result_too_large",
             Self::NothingFound => "nothing_found",
             Self::ModelMissing { .. } => "model_missing",
             Self::StepMissing { .. } => "step_missing",
@@ -243,6 +301,31 @@ impl Error {
             .iter()
             .find(|(known, _)| *known == code)
             .map_or("", |(_, title)| title)
+    }
+
+    /// The label in `safelight_rejections_total{reason}`, where it is one: for lack of room, of a
+    /// key, or of what the key allows.
+    pub fn rejection(&self) -> Option<&'static str> {
+        match self {
+            Self::Busy { what, .. } => Some(what.label()),
+            Self::MissingKey | Self::WrongKey => Some("key"),
+            Self::NotAllowed { .. } => Some("scope"),
+            Self::RateLimited { .. } => Some("rate"),
+            Self::QuotaExceeded { .. } => Some("quota"),
+            _ => None,
+        }
+    }
+
+    /// When it is worth trying again, in whole seconds, where that is known.
+    pub fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::Busy { retry_after, .. }
+            | Self::RateLimited { retry_after, .. }
+            | Self::QuotaExceeded { retry_after, .. } => Some(text::whole_seconds(*retry_after)),
+            // A few seconds are what a restart or an emptied spool take.
+            Self::ShuttingDown | Self::SpoolFull => Some(5),
+            _ => None,
+        }
     }
 
     /// A value that an option cannot take.

@@ -1,6 +1,6 @@
 //! What errors say: the closed list of codes with their titles, and the sentence of each error.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use super::{Error, Resource};
 
@@ -13,9 +13,21 @@ pub const CODES: &[(&str, &str)] = &[
     ),
     ("unknown_option", "An option that this route does not have."),
     ("bad_value", "An option's value cannot be used."),
+    (
+        "options_conflict",
+        "Options that contradict each other, or lack one that they need.",
+    ),
     ("missing_picture", "The request holds no picture."),
     ("too_many_fields", "More form fields than allowed."),
     ("field_too_long", "A text field is longer than allowed."),
+    ("missing_key", "The route needs an API key."),
+    ("wrong_key", "The API key is not known."),
+    ("not_allowed", "The API key does not allow this operation."),
+    ("rate_limited", "Requests come too fast; try again later."),
+    (
+        "quota_exceeded",
+        "The API key's megapixels are used up; try again later.",
+    ),
     ("not_found", "No such route."),
     ("method_not_allowed", "The route does not take this method."),
     ("upload_too_slow", "The upload stalled or took too long."),
@@ -44,7 +56,11 @@ pub const CODES: &[(&str, &str)] = &[
     ),
     (
         "roi_outside",
-        "The region of interest lies outside the picture.",
+        "The region of an option does not lie inside the picture.",
+    ),
+    (
+        "result_too_large",
+        "The result would be larger than a picture may be.",
     ),
     (
         "nothing_found",
@@ -68,21 +84,28 @@ pub const CODES: &[(&str, &str)] = &[
     ("internal", "A fault of the service."),
 ];
 
+/// Seconds until a time has passed for sure: at least one.
+pub(super) fn whole_seconds(time: Duration) -> u64 {
+    (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1)
+}
+
+fn megapixels(pixels: u64) -> f64 {
+    pixels as f64 / 1e6
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::MalformedRequest(why) => f.write_str(why),
             Self::UnknownOption { known, nearest } => {
-                write!(
-                    f,
-                    "The request names an option that this route does not have."
-                )?;
+                write!(f, "An option that is named does not exist here.")?;
                 if let Some(name) = nearest {
                     write!(f, " Did you mean `{name}`?")?;
                 }
                 write!(f, " The options are: {known}.")
             }
             Self::BadValue { option, expects } => write!(f, "`{option}` takes {expects}."),
+            Self::OptionsConflict(why) => f.write_str(why),
             Self::InStep { step, error } => write!(f, "Operation {step}: {error}"),
             Self::MissingPicture => f.write_str(
                 "Send the picture as multipart field `file` (also `image`, `image_file`), or as \
@@ -94,6 +117,46 @@ impl fmt::Display for Error {
             Self::FieldTooLong { limit } => {
                 write!(f, "A text field of the form is longer than {limit} bytes.")
             }
+            Self::MissingKey => f.write_str(
+                "Send an API key as `Authorization: Bearer KEY` or as `X-API-Key: KEY`.",
+            ),
+            Self::WrongKey => f.write_str("The API key is not one of this service."),
+            Self::NotAllowed { operation } => match *operation {
+                "" => f.write_str("This key does not allow this route (its `scopes`)."),
+                name => write!(f, "This key does not allow {name} (its `scopes`)."),
+            },
+            Self::RateLimited {
+                whose,
+                rate,
+                retry_after,
+            } => write!(
+                f,
+                "The limit of {whose} is {rate}; there is room for the next request in {} s.",
+                whole_seconds(*retry_after)
+            ),
+            Self::QuotaExceeded {
+                limit,
+                left,
+                actual,
+                period,
+                retry_after,
+            } => write!(
+                f,
+                "The picture has {:.2} megapixels; of the {:.2} that this key has for {} {period}, \
+                 {:.2} are left (its `megapixels_per_{period}`). They begin anew in {} s.",
+                megapixels(*actual),
+                megapixels(*limit),
+                if *period == "hour" { "an" } else { "a" },
+                megapixels(*left),
+                whole_seconds(*retry_after)
+            ),
+            Self::KeyPixels { limit, actual } => write!(
+                f,
+                "The picture has {:.2} megapixels; this key allows {:.2} at most (its \
+                 `max_megapixels` or quota).",
+                megapixels(*actual),
+                megapixels(*limit)
+            ),
             Self::NotFound => f.write_str("There is no such route; /openapi.json lists them."),
             Self::MethodNotAllowed { allow } => write!(f, "This route takes {allow}."),
             Self::UploadTooSlow { limit, setting } => {
@@ -155,12 +218,34 @@ impl fmt::Display for Error {
                 actual.div_ceil(1 << 20),
                 limit >> 20
             ),
-            Self::RoiOutside { width, height } => {
+            Self::RoiOutside {
+                option,
+                width,
+                height,
+            } => {
                 write!(
                     f,
-                    "`roi` does not lie inside the picture of {width} x {height} pixels."
+                    "`{option}` does not lie inside the picture of {width} x {height} pixels."
                 )
             }
+            Self::ResultTooLarge {
+                limit,
+                actual,
+                setting,
+            } => match *setting {
+                "--max-side" => write!(
+                    f,
+                    "The longer side of the result would have {actual} pixels; the limit is \
+                     {limit} (setting {setting})."
+                ),
+                _ => write!(
+                    f,
+                    "The result would have {:.1} megapixels; the limit is {:.1} \
+                     (setting {setting}).",
+                    *actual as f64 / 1e6,
+                    *limit as f64 / 1e6
+                ),
+            },
             Self::NothingFound => {
                 f.write_str("No foreground was found in the picture, and `on_empty` is `error`.")
             }

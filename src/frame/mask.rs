@@ -63,7 +63,9 @@ impl Mask {
             return self.clone();
         }
         let size = (self.width, self.height);
-        let data = resize(&self.data, size, (width, height), Layout::Gray, filter);
+        let part = [0.0, 0.0, f64::from(self.width), f64::from(self.height)];
+        let to = (width, height);
+        let data = resize(&self.data, size, part, to, Layout::Gray, filter);
         Self::new(width, height, data)
     }
 

@@ -187,8 +187,15 @@ impl Frame {
         if (width, height) == (self.width, self.height) {
             return self.clone();
         }
+        let part = [0.0, 0.0, f64::from(self.width), f64::from(self.height)];
+        self.resized_part(part, width, height, filter)
+    }
+
+    /// A part of the picture (left, top, width, height, in pixels and fractions of them) at
+    /// another size, as [`Frame::resized`]. What of the part lies outside is left out.
+    pub fn resized_part(&self, part: [f64; 4], width: u32, height: u32, filter: Filter) -> Self {
         let size = (self.width, self.height);
-        let data = resize::resize(&self.data, size, (width, height), self.layout, filter);
+        let data = resize::resize(&self.data, size, part, (width, height), self.layout, filter);
         Self::new(width, height, self.layout, data)
     }
 

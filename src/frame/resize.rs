@@ -36,11 +36,13 @@ impl Filter {
     }
 }
 
-/// The samples of a picture of the size `from` at the size `to`. Colours are weighted with their
+/// The samples of a part (left, top, width, height) of a picture of the size `from` at the size
+/// `to`. Colours are weighted with their
 /// alpha where there is one.
 pub(super) fn resize(
     samples: &[u8],
     from: (u32, u32),
+    part: [f64; 4],
     to: (u32, u32),
     layout: Layout,
     filter: Filter,
@@ -48,9 +50,9 @@ pub(super) fn resize(
     let mut out = vec![0; to.0 as usize * to.1 as usize * layout.channels()];
     // The crate's own choice by a run-time pixel type would build its code for all thirteen types.
     match layout {
-        Layout::Gray => typed::<U8>(samples, from, &mut out, to, filter),
-        Layout::Rgb => typed::<U8x3>(samples, from, &mut out, to, filter),
-        Layout::Rgba => typed::<U8x4>(samples, from, &mut out, to, filter),
+        Layout::Gray => typed::<U8>(samples, from, part, &mut out, to, filter),
+        Layout::Rgb => typed::<U8x3>(samples, from, part, &mut out, to, filter),
+        Layout::Rgba => typed::<U8x4>(samples, from, part, &mut out, to, filter),
     }
     out
 }
@@ -58,6 +60,7 @@ pub(super) fn resize(
 fn typed<P: PixelTrait>(
     samples: &[u8],
     from: (u32, u32),
+    part: [f64; 4],
     out: &mut [u8],
     to: (u32, u32),
     filter: Filter,
@@ -66,8 +69,24 @@ fn typed<P: PixelTrait>(
         .expect("`Frame` and `Mask` keep their buffers at the size of their shape");
     let mut target = TypedImage::<P>::from_buffer(to.0, to.1, out)
         .expect("the buffer was made for this very shape");
-    let options = ResizeOptions::new().resize_alg(filter.algorithm());
+    let [left, top, width, height] = part;
+    let (left, width) = inside(left, width, from.0);
+    let (top, height) = inside(top, height, from.1);
+    let options = ResizeOptions::new()
+        .resize_alg(filter.algorithm())
+        .crop(left, top, width, height);
     Resizer::new()
         .resize_typed(&source, &mut target, &options)
-        .expect("without a crop box there is nothing that could be refused");
+        .expect("the part lies inside the picture");
+}
+
+/// A span that ends within `side`: what rounding puts outside by a hair would be refused.
+fn inside(start: f64, length: f64, side: u32) -> (f64, f64) {
+    let side = f64::from(side);
+    let start = start.clamp(0.0, side - side * 1e-9);
+    let mut length = length.min(side - start);
+    while start + length > side {
+        length = length.next_down();
+    }
+    (start, length)
 }

@@ -18,10 +18,7 @@ pub struct Wiping;
 
 /// Whether freed memory is overwritten: always, but in the test build that leaves it.
 pub(super) fn wiping() -> bool {
-    #[cfg(feature = "test-hooks")]
-    return !super::hooks::unwiped();
-    #[cfg(not(feature = "test-hooks"))]
-    true
+    !super::fault::unwiped()
 }
 
 /// Overwrites `len` bytes at `block` in a way that the optimiser may not remove.
@@ -42,12 +39,16 @@ pub(super) unsafe fn wipe(block: *mut u8, len: usize) {
 unsafe impl GlobalAlloc for Wiping {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the same contract.
-        unsafe { System.alloc(layout) }
+        let block = unsafe { System.alloc(layout) };
+        heap::prefer_large_pages(block, layout.size());
+        block
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the same contract.
-        unsafe { System.alloc_zeroed(layout) }
+        let block = unsafe { System.alloc_zeroed(layout) };
+        heap::prefer_large_pages(block, layout.size());
+        block
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
@@ -66,7 +67,7 @@ unsafe impl GlobalAlloc for Wiping {
         // does not overflow with it; both blocks hold the bytes that are copied and do not
         // overlap.
         unsafe {
-            let new = System.alloc(Layout::from_size_align_unchecked(new_size, layout.align()));
+            let new = self.alloc(Layout::from_size_align_unchecked(new_size, layout.align()));
             if !new.is_null() {
                 ptr::copy_nonoverlapping(block, new, layout.size().min(new_size));
                 self.dealloc(block, layout);

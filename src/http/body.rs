@@ -13,7 +13,11 @@ use actix_web::{
 };
 
 use super::b64;
-use crate::{ephemeral::Lease, observe::Request};
+use crate::{
+    ephemeral::Lease,
+    harden::fault::{self, Place},
+    observe::Request,
+};
 
 /// Bytes of one chunk. Below the server's write buffer (32 KiB), so that a chunk is copied there
 /// and the guards end before the client can have the whole answer.
@@ -92,6 +96,7 @@ impl MessageBody for Guarded {
         if self.bytes.is_empty() {
             return Poll::Ready(None);
         }
+        fault::pass(Place::Body);
         let (chunk, last) = self.next();
         if let Some((_, request)) = &mut self.guards {
             request.bytes_out += chunk.len() as u64;

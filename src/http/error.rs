@@ -26,6 +26,12 @@ pub struct Problem {
     pub instance: String,
 }
 
+/// Writes the answer to a request that is refused before its handler sees it, with its id.
+pub type Refuse = fn(&Error, &str) -> HttpResponse;
+
+/// How a key is to be sent (RFC 6750, section 3).
+const BEARER: &str = "Bearer realm=\"safelight\"";
+
 /// The status of an error. There is no catch-all arm: a new error does not compile until it has
 /// one.
 pub fn status(error: &Error) -> StatusCode {
@@ -33,10 +39,14 @@ pub fn status(error: &Error) -> StatusCode {
         Error::MalformedRequest(_)
         | Error::UnknownOption { .. }
         | Error::BadValue { .. }
+        | Error::OptionsConflict(_)
         | Error::MissingPicture
         | Error::TooManyFields { .. }
         | Error::FieldTooLong { .. } => StatusCode::BAD_REQUEST,
         Error::InStep { error, .. } => status(error),
+        Error::MissingKey | Error::WrongKey => StatusCode::UNAUTHORIZED,
+        Error::NotAllowed { .. } => StatusCode::FORBIDDEN,
+        Error::RateLimited { .. } | Error::QuotaExceeded { .. } => StatusCode::TOO_MANY_REQUESTS,
         Error::NotFound => StatusCode::NOT_FOUND,
         Error::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
         Error::UploadTooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
@@ -46,10 +56,12 @@ pub fn status(error: &Error) -> StatusCode {
         }
         Error::BrokenPicture
         | Error::TooManyPixels { .. }
+        | Error::KeyPixels { .. }
         | Error::SideTooLong { .. }
         | Error::Bomb { .. }
         | Error::JobTooLarge { .. }
         | Error::RoiOutside { .. }
+        | Error::ResultTooLarge { .. }
         | Error::NothingFound
         | Error::ModelMissing { .. }
         | Error::StepMissing { .. } => StatusCode::UNPROCESSABLE_ENTITY,
@@ -67,13 +79,16 @@ pub fn status(error: &Error) -> StatusCode {
 pub fn head(error: &Error, status: StatusCode, request_id: &str) -> HttpResponseBuilder {
     let mut response = HttpResponseBuilder::new(status);
     response.insert_header(("X-Request-Id", request_id));
+    if let Some(seconds) = error.retry_after() {
+        response.insert_header((header::RETRY_AFTER, seconds));
+    }
     match error {
-        Error::Busy { retry_after, .. } => {
-            response.insert_header((header::RETRY_AFTER, retry_after.as_secs().max(1)));
+        Error::MissingKey => {
+            response.insert_header((header::WWW_AUTHENTICATE, BEARER));
         }
-        // A few seconds are what a restart or an emptied spool take.
-        Error::ShuttingDown | Error::SpoolFull => {
-            response.insert_header((header::RETRY_AFTER, 5));
+        Error::WrongKey => {
+            let value = format!("{BEARER}, error=\"invalid_token\"");
+            response.insert_header((header::WWW_AUTHENTICATE, value));
         }
         Error::MethodNotAllowed { allow } => {
             response.insert_header((header::ALLOW, *allow));
@@ -85,17 +100,21 @@ pub fn head(error: &Error, status: StatusCode, request_id: &str) -> HttpResponse
 
 /// The answer to a request that failed.
 pub fn problem(error: &Error, request_id: &str) -> HttpResponse {
-    let status = status(error);
-    let mut response = head(error, status, request_id);
+    let mut response = head(error, status(error), request_id);
+    let body = problem_text(error, request_id);
+    response.content_type("application/problem+json").body(body)
+}
+
+/// The body of an error, as JSON.
+pub fn problem_text(error: &Error, request_id: &str) -> String {
     let body = Problem {
         kind: format!("urn:safelight:error:{}", error.code()),
         title: error.title(),
-        status: status.as_u16(),
+        status: status(error).as_u16(),
         code: error.code(),
         detail: error.to_string(),
         instance: format!("urn:uuid:{request_id}"),
     };
     // Only text and a number: there is nothing in it that JSON cannot hold.
-    let body = serde_json::to_string(&body).unwrap_or_default();
-    response.content_type("application/problem+json").body(body)
+    serde_json::to_string(&body).unwrap_or_default()
 }

@@ -9,76 +9,95 @@ use tokio::{sync::oneshot, time::timeout};
 use uuid::Uuid;
 
 use super::{
-    AppState,
+    AppState, auth,
     body::Guarded,
     error::{problem, status},
+    guard::{Gate, caught},
+    receipt::Wanted,
     upload::{self, Expected, Upload},
 };
 use crate::{
-    ephemeral::{Lease, Reason},
+    config::Settings,
+    ephemeral::{Ephemeral, Lease, Reason, Spool},
     error::Error,
-    harden::stack::scrubbed,
+    harden::{
+        fault::{self, Place},
+        stack::scrubbed,
+    },
     job::{self, Accept, Answer, Answered, Input, Job, Site},
     observe::Request,
-    ops::{Kind, Plan},
+    ops::{self, Plan, Recipe},
 };
 
 /// Query parameters at most; as many as form fields.
 const MAX_PAIRS: usize = 32;
 
-/// Answers a request for one operation.
+/// Answers a request for one operation, or for a list of them.
 pub async fn operate(
-    kind: Kind,
+    recipe: Recipe,
     http: HttpRequest,
     payload: Payload,
     state: Data<AppState>,
 ) -> HttpResponse {
-    let mut request = state.begin(kind.name());
-    match process(kind, &http, payload, &state, &mut request).await {
-        Ok((answer, lease)) => {
-            head(&answer, &request).body(Guarded::new(answer.bytes, lease, request))
-        }
+    let mut request = state.begin(recipe.name());
+    let wanted = match Wanted::read(&http, state.signer.as_ref()) {
+        Ok(wanted) => wanted,
+        Err(error) => return failed(&error, request),
+    };
+    let spool = state.spool_for(wanted.as_ref());
+    let work = async {
+        let (answer, lease) = process(recipe, &http, payload, &state, &spool, &mut request).await?;
+        Ok((head(&answer, &request), answer.bytes, lease))
+    };
+    let mut response = match caught(work).await {
+        Ok((mut head, bytes, lease)) => head.body(Guarded::new(bytes, lease, request)),
         Err(error) => failed(&error, request),
+    };
+    if let Some(wanted) = wanted {
+        wanted.put_into(&mut response);
     }
+    response
 }
 
 async fn process(
-    kind: Kind,
+    recipe: Recipe,
     http: &HttpRequest,
     payload: Payload,
     state: &Data<AppState>,
+    spool: &Spool,
     request: &mut Request,
 ) -> Result<(Answer, Lease), Error> {
     // A wrong query is refused before the body is read.
     let query = query_pairs(http)?;
-    Plan::single(kind, pairs(&query))?.check(&state.engine)?;
-    let expected = Expected::one(kind.files());
-    let mut upload = receive(http, payload, expected, state, request).await?;
+    if let Some(plan) = recipe.plan(pairs(&query))? {
+        plan.check(&state.engine)?;
+    }
+    let expected = Expected::one(recipe.files(), &state.settings);
+    let mut upload = receive(http, payload, expected, state, spool, request).await?;
     let all = query
         .iter()
         .chain(&upload.options)
         .map(|(n, v)| (n.as_str(), v.as_str()));
-    let plan = Plan::single(kind, all).and_then(|plan| plan.check(&state.engine).map(|()| plan));
+    let plan = checked(recipe, all, state);
     let plan = plan.inspect_err(|error| upload.set_reason(error.into()))?;
-    let accept = http
-        .headers()
-        .get(header::ACCEPT)
-        .and_then(|value| value.to_str().ok());
-    let accept = Accept::parse(accept.unwrap_or_default());
-    carry(upload, plan, accept, state, request).await
+    let accept = http.headers().get(header::ACCEPT);
+    let accept = Accept::of(accept.map(|value| value.as_bytes()));
+    carry(http, upload, (plan, accept), state, request).await
 }
 
 /// Carries what was received through preparation, the queue and a worker.
 pub(super) async fn carry(
+    http: &HttpRequest,
     upload: Upload,
-    plan: Plan,
-    accept: Accept,
+    (plan, accept): (Plan, Accept),
     state: &Data<AppState>,
     request: &mut Request,
 ) -> Result<(Answer, Lease), Error> {
-    let is_long = plan.last().kind().is_long();
-    let job = prepare(upload, plan, accept, state).await?;
+    let is_long = plan.is_long();
+    let (picture, files) = upload.into_inputs()?;
+    let mut job = prepare(picture, files, plan, accept, state).await?;
     request.picture = Some(job.picture());
+    auth::charge(http, job.picture()).inspect_err(|error| job.set_reason(error.into()))?;
     let settings = &state.settings;
     let job = match is_long {
         true => job.within(settings.long_timeout, "--long-timeout"),
@@ -91,17 +110,30 @@ pub(super) async fn carry(
     Ok((answer, lease))
 }
 
+/// The plan that the options write.
+pub(super) fn checked<'a>(
+    recipe: Recipe,
+    pairs: impl Iterator<Item = (&'a str, &'a str)>,
+    state: &AppState,
+) -> Result<Plan, Error> {
+    let list = || Error::bad_value(ops::OPS.name, ops::OPS.kind.expects());
+    let plan = recipe.plan(pairs)?.ok_or_else(list)?;
+    plan.check(&state.engine)?;
+    Ok(plan)
+}
+
 /// Admits and receives a body.
 pub(super) async fn receive(
     http: &HttpRequest,
     payload: Payload,
     expected: Expected,
     state: &AppState,
+    spool: &Spool,
     request: &mut Request,
 ) -> Result<Upload, Error> {
     let permit = state.gate.admit(http)?;
     let start = std::time::Instant::now();
-    let received = upload::receive(http, payload, expected, &state.settings, &state.spool).await;
+    let received = upload::receive(http, payload, expected, state.door(), spool).await;
     drop(permit);
     request.stages.add("upload", start.elapsed());
     let upload = received?;
@@ -110,52 +142,57 @@ pub(super) async fn receive(
 }
 
 /// Reads the headers on a thread that may wait for memory, not on one that serves connections.
-async fn prepare(
-    upload: Upload,
+pub(super) async fn prepare(
+    picture: Ephemeral,
+    files: Vec<(&'static str, Input)>,
     plan: Plan,
     accept: Accept,
     state: &Data<AppState>,
 ) -> Result<Job, Error> {
     let state = state.clone();
     let prepare = move || {
-        let Upload { picture, files, .. } = upload;
-        let picture = picture.ok_or(Error::MissingPicture)?;
-        let ground = files
-            .into_iter()
-            .map(|(_, file)| Input::Spooled(file))
-            .next();
         let limits = &state.settings.engine.limits();
         let site = Site {
             limits,
             budget: state.budget.total(),
             engine: &state.engine,
         };
-        Job::prepare(Input::Spooled(picture), ground, plan, accept, &site)
+        Job::prepare(Input::Spooled(picture), files, plan, accept, &site)
     };
     let prepared = web::block(|| scrubbed(prepare));
     prepared.await.map_err(|_| Error::Internal)?
 }
 
 /// Waits for the job's answer. Dropping this future takes the job out of the queue, or tells it
-/// to stop at its next checkpoint.
-async fn queued(job: Job, state: &AppState) -> Result<Answered, Error> {
+/// to stop at its next checkpoint; so does the end of the service.
+pub(super) async fn queued(job: Job, state: &AppState) -> Result<Answered, Error> {
     let (deliver, mut answered) = oneshot::channel();
     let ticket = state.workers.submit(job, move |answer| {
         // Where the receiver is gone nobody waits, and the answer is dropped here.
         let _ = deliver.send(answer);
     })?;
-    let answer = match timeout(state.settings.queue_wait, &mut answered).await {
-        Ok(answer) => answer,
-        Err(_) => {
-            ticket.expire()?;
-            answered.await
+    let answer = async {
+        match timeout(state.settings.queue_wait, &mut answered).await {
+            Ok(answer) => Ok(answer),
+            Err(_) => {
+                ticket.expire()?;
+                Ok(answered.await)
+            }
         }
     };
-    answer.map_err(|_| Error::Internal)
+    tokio::select! {
+        biased;
+        answer = answer => answer?.map_err(|_| Error::Internal),
+        () = state.gate.closed() => {
+            ticket.shut_down();
+            Err(Error::ShuttingDown)
+        }
+    }
 }
 
 /// The head of an answer that is a picture.
 pub(super) fn head(answer: &Answer, request: &Request) -> HttpResponseBuilder {
+    fault::pass(Place::Response);
     let mut response = HttpResponse::Ok();
     response
         .insert_header((header::CONTENT_TYPE, answer.mime))
@@ -173,15 +210,34 @@ pub(super) fn head(answer: &Answer, request: &Request) -> HttpResponseBuilder {
     response
 }
 
-fn failed(error: &Error, mut request: Request) -> HttpResponse {
+/// The answer to a request that failed.
+pub(super) fn failed(error: &Error, mut request: Request) -> HttpResponse {
     request.failed(error, status(error).as_u16());
-    problem(error, &request.id)
+    problem(shown(error), &request.id)
+}
+
+/// The error as a client is told it.
+pub(super) fn shown(error: &Error) -> &Error {
+    // For the books a body that breaks off is a client that is gone. Should somebody still be
+    // there to read, it is one that has sent no end, or chunks that are none.
+    match error {
+        Error::Cancelled => {
+            &Error::MalformedRequest("The body breaks off, or its chunks are broken.")
+        }
+        other => other,
+    }
 }
 
 /// `POST /v1/inspect`: what the header of a picture says.
 pub async fn inspect(http: HttpRequest, payload: Payload, state: Data<AppState>) -> HttpResponse {
     let mut request = state.begin("inspect");
-    match inspected(&http, payload, &state, &mut request).await {
+    let wanted = match Wanted::read(&http, state.signer.as_ref()) {
+        Ok(wanted) => wanted,
+        Err(error) => return failed(&error, request),
+    };
+    let spool = state.spool_for(wanted.as_ref());
+    let work = inspected(&http, payload, &state, &spool, &mut request);
+    let mut response = match caught(work).await {
         Ok(facts) => {
             let mut response = HttpResponse::Ok();
             response.insert_header(("X-Request-Id", request.id.as_str()));
@@ -190,21 +246,26 @@ pub async fn inspect(http: HttpRequest, payload: Payload, state: Data<AppState>)
             response.json(facts)
         }
         Err(error) => failed(&error, request),
+    };
+    if let Some(wanted) = wanted {
+        wanted.put_into(&mut response);
     }
+    response
 }
 
 async fn inspected(
     http: &HttpRequest,
     payload: Payload,
     state: &Data<AppState>,
+    spool: &Spool,
     request: &mut Request,
 ) -> Result<serde_json::Value, Error> {
     if !query_pairs(http)?.is_empty() {
         return Err(no_options());
     }
     let permit = state.gate.admit(http)?;
-    let expected = Expected::one(&[]);
-    let received = upload::receive(http, payload, expected, &state.settings, &state.spool).await;
+    let expected = Expected::one(&[], &state.settings);
+    let received = upload::receive(http, payload, expected, state.door(), spool).await;
     drop(permit);
     let mut upload = received?;
     request.bytes_in = upload.size();
@@ -213,7 +274,7 @@ async fn inspected(
         return Err(no_options());
     }
     let limits = state.settings.engine.limits();
-    let picture = upload.picture.take().ok_or(Error::MissingPicture)?;
+    let (picture, _) = upload.into_inputs()?;
     let inspect = move || job::inspect(Input::Spooled(picture), &limits);
     let read = web::block(|| scrubbed(inspect));
     let (picture, facts) = read.await.map_err(|_| Error::Internal)??;
@@ -228,8 +289,8 @@ fn no_options() -> Error {
     }
 }
 
-/// The options of the query.
-pub(super) fn query_pairs(http: &HttpRequest) -> Result<Vec<(String, String)>, Error> {
+/// The pairs of a request's query.
+pub fn query_pairs(http: &HttpRequest) -> Result<Vec<(String, String)>, Error> {
     let pairs = web::Query::<Vec<(String, String)>>::from_query(http.query_string())
         .map_err(|_| Error::MalformedRequest("The query is not well-formed."))?
         .into_inner();
@@ -239,7 +300,7 @@ pub(super) fn query_pairs(http: &HttpRequest) -> Result<Vec<(String, String)>, E
     Ok(pairs)
 }
 
-fn pairs(pairs: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
+pub(super) fn pairs(pairs: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
     pairs
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()))
@@ -250,5 +311,15 @@ impl AppState {
     pub fn begin(&self, operation: &'static str) -> Request {
         let id = Uuid::new_v4().to_string();
         Request::begin(id, operation, self.metrics.clone(), self.log)
+    }
+
+    /// What an upload is held to: the settings, and the gate that may close over it.
+    pub fn door(&self) -> (&Settings, &Gate) {
+        (&self.settings, &self.gate)
+    }
+
+    /// The spool for a request's inputs; they are witnessed where a receipt will speak of them.
+    pub fn spool_for(&self, wanted: Option<&Wanted<'_>>) -> Spool {
+        wanted.map_or_else(|| self.spool.clone(), |wanted| wanted.spool(&self.spool))
     }
 }

@@ -1,15 +1,22 @@
 //! The HTTP service: shared state, the two listeners, start and stop.
 
+mod auth;
 mod b64;
+mod batch;
 mod body;
 mod compat;
+mod cors;
 mod error;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod guard;
 mod images;
 mod linger;
 mod openapi;
+mod receipt;
 mod routes;
 mod service;
+mod statements;
 mod unshare;
 mod upload;
 
@@ -27,7 +34,7 @@ use actix_web::{
     App, HttpServer,
     dev::{Extensions, Server, Service as _},
     http::KeepAlive,
-    middleware::DefaultHeaders,
+    middleware::{Condition, DefaultHeaders},
     rt::{System, net::TcpStream},
     web,
 };
@@ -39,11 +46,17 @@ use crate::{
     ephemeral::{MemoryBudget, Spool},
     job::{Shared, Workers},
     observe::{Log, Metrics},
+    privacy::Notice,
+    receipt::Signer,
 };
 use guard::Gate;
 use linger::Lingering;
 
+pub use auth::{Access, NewKey, Reloaded, Source, new_key};
 pub use openapi::text as openapi_document;
+
+/// Time for the last bytes of answers that are written, at the end of the service.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// What every request shares. Built once; each server thread holds the same one.
 pub struct AppState {
@@ -61,10 +74,49 @@ pub struct AppState {
     pub metrics: Arc<Metrics>,
     /// The log.
     pub log: Log,
+    /// Who may ask, and how often.
+    pub access: Access,
     /// The door.
     pub gate: Gate,
+    /// What signs receipts, where they are given.
+    pub signer: Option<Signer>,
+    /// What runs here.
+    pub build: Build,
+    /// The privacy notice.
+    pub notice: Notice,
     /// Whether every model ran once.
     pub ready: AtomicBool,
+}
+
+/// What runs here: SHA-256 in hexadecimal, where the files can be read.
+#[derive(Debug)]
+pub struct Build {
+    /// Of this program.
+    pub program: Option<String>,
+    /// Of the ONNX Runtime library.
+    pub runtime: Option<String>,
+}
+
+/// What a service is made of, apart from its listeners.
+pub struct Parts {
+    /// The settings.
+    pub settings: Settings,
+    /// The models.
+    pub engine: Engine,
+    /// Where uploads are held.
+    pub spool: Spool,
+    /// The metrics.
+    pub metrics: Arc<Metrics>,
+    /// The log.
+    pub log: Log,
+    /// What signs receipts, where they are given.
+    pub signer: Option<Signer>,
+    /// What runs here.
+    pub build: Build,
+    /// The privacy notice.
+    pub notice: Notice,
+    /// Who may ask, and how often.
+    pub access: Access,
 }
 
 /// Two bound listeners, not yet served.
@@ -98,14 +150,18 @@ impl Bound {
     ///
     /// # Errors
     /// Where the system refuses threads or sockets.
-    pub fn run(
-        self,
-        settings: Settings,
-        engine: Engine,
-        spool: Spool,
-        metrics: Arc<Metrics>,
-        log: Log,
-    ) -> std::io::Result<()> {
+    pub fn run(self, parts: Parts) -> std::io::Result<()> {
+        let Parts {
+            settings,
+            engine,
+            spool,
+            metrics,
+            log,
+            signer,
+            build,
+            notice,
+            access,
+        } = parts;
         let engine = Arc::new(engine);
         let budget = MemoryBudget::new(settings.engine.memory_budget_bytes(), metrics.clone());
         let workers = Workers::start(
@@ -117,9 +173,13 @@ impl Bound {
             },
             metrics.clone(),
         )?;
-        let max_body = settings.max_upload.0.saturating_mul(2);
+        let max_body = settings.max_body();
         let state = web::Data::new(AppState {
-            gate: Gate::new(usize::from(settings.upload_permits), max_body),
+            gate: Gate::new(
+                usize::from(settings.upload_permits),
+                max_body,
+                settings.max_batch_bytes(),
+            ),
             ready: AtomicBool::new(false),
             settings,
             engine,
@@ -128,6 +188,10 @@ impl Bound {
             workers,
             metrics,
             log,
+            signer,
+            build,
+            notice,
+            access,
         });
         warm_up(&state)?;
         System::new().block_on(serve(self, state))
@@ -161,13 +225,34 @@ async fn serve(bound: Bound, state: web::Data<AppState>) -> std::io::Result<()> 
             .log
             .say("info", "stop", "no new work; what is in progress may end");
         state.gate.stop();
-        state.workers.stop();
+        drain(&state).await;
         handles.0.stop(true).await;
         handles.1.stop(false).await;
     };
-    let (service, metrics, ()) = tokio::join!(service, metrics, stop);
+    let ended = async { tokio::join!(service, metrics, stop) };
+    let (service, metrics, ()) = tokio::select! {
+        biased;
+        ended = ended => ended,
+        never = auth::upkeep(&state) => match never {},
+    };
+    state.access.tell_use(&state.log);
     lingering.end(Duration::from_secs(1)).await;
     service.and(metrics)
+}
+
+/// Lets end what was let in, while the listener is open: who comes now is answered 503, and so is a
+/// look at `/readyz`. Whoever has not ended within the grace is told so.
+async fn drain(state: &AppState) {
+    let ended = async || {
+        while state.metrics.in_flight.get() > 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let grace = state.settings.shutdown_grace;
+    if tokio::time::timeout(grace, ended()).await.is_err() {
+        state.gate.close();
+        let _ = tokio::time::timeout(FAREWELL, ended()).await;
+    }
 }
 
 /// Ends when the process is told to stop.
@@ -193,11 +278,13 @@ fn service_server(
 ) -> std::io::Result<Server> {
     let settings = state.settings.clone();
     let read_timeout = settings.read_timeout;
+    let origins = settings.cors_origin.clone();
     let server = HttpServer::new(move || {
         App::new()
             .app_data(state.clone())
             .configure(routes::configure)
             .wrap(default_headers())
+            .wrap(Condition::new(!origins.is_empty(), cors::allow(&origins)))
             .wrap_fn(|mut request, next| {
                 unshare::unshare(&mut request);
                 next.call(request)
@@ -210,7 +297,7 @@ fn service_server(
     .client_request_timeout(settings.head_timeout)
     // Not here, where the read buffer would be held as long: see `linger`.
     .client_disconnect_timeout(Duration::ZERO)
-    .shutdown_timeout(settings.shutdown_grace.as_secs().max(1))
+    .shutdown_timeout(FAREWELL.as_secs())
     .max_connections(1024)
     .disable_signals()
     .on_connect(on_connect(lingering, read_timeout));
@@ -252,8 +339,8 @@ fn metrics_server(
     let server = HttpServer::new(move || {
         App::new()
             .app_data(state.clone())
-            .route("/metrics", web::get().to(service::metrics))
-            .route("/healthz", web::get().to(service::live))
+            .route("/metrics", routes::read().to(service::metrics))
+            .route("/healthz", routes::read().to(service::live))
             .default_service(web::to(service::not_found))
             .wrap_fn(|mut request, next| {
                 unshare::unshare(&mut request);

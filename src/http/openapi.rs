@@ -5,23 +5,27 @@ use std::{collections::btree_map::Entry, sync::OnceLock};
 
 use serde_json::{Value, json};
 use utoipa::openapi::{
-    ArrayBuilder, ComponentsBuilder, Content, HttpMethod, InfoBuilder, LicenseBuilder,
+    ComponentsBuilder, Content, HeaderBuilder, HttpMethod, InfoBuilder, LicenseBuilder, Object,
     ObjectBuilder, OpenApi, OpenApiBuilder, PathItem, Paths, Ref, RefOr, Required, ResponseBuilder,
     Schema,
     path::{OperationBuilder, ParameterBuilder, ParameterIn},
     request_body::RequestBodyBuilder,
-    schema::{KnownFormat, SchemaFormat, SchemaType, Type},
+    schema::{ArrayBuilder, ArrayItems, KnownFormat, SchemaFormat, SchemaType, Type},
+    security::{
+        ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+    },
 };
 
 use super::{
     compat::Contract,
+    receipt,
     routes::{ROUTES, Route, Takes},
 };
 use crate::{
     error::CODES,
     ops::{
-        Kind,
-        options::{self, Options, Output, Spec},
+        Kind, Recipe,
+        options::{self, Spec},
     },
 };
 
@@ -69,6 +73,8 @@ fn document() -> OpenApi {
                 .schema("Header", header_schema())
                 .schema("RembgError", rembg_error())
                 .schema("RemoveBgErrors", remove_bg_errors())
+                .security_scheme(BEARER, bearer_scheme())
+                .security_scheme(API_KEY, api_key_scheme())
                 .build(),
         ))
         .build()
@@ -93,43 +99,108 @@ fn operation(route: &Route) -> OperationBuilder {
         }
         Takes::Picture => {
             let schema = Ref::from_schema_name("Header");
-            let ok = ResponseBuilder::new().description("What the header says.");
+            let ok = receipt_of(ResponseBuilder::new()).description("What the header says.");
             operation = operation.request_body(Some(body(&[], &[]))).response(
                 "200",
                 ok.content("application/json", Content::new(Some(schema))),
             );
-            errors(operation)
+            errors(receipt_wishes(operation))
         }
-        Takes::Operation(kind) => {
-            let specs: Vec<&Spec> = kind.specs().iter().chain(Output::SPECS).collect();
-            for spec in &specs {
-                operation = operation.parameter(
-                    ParameterBuilder::new()
-                        .name(spec.name)
-                        .parameter_in(ParameterIn::Query)
-                        .required(Required::False)
-                        .description(Some(spec.doc.trim()))
-                        .schema(Some(schema(spec))),
-                );
-            }
-            operation = operation.request_body(Some(body(&specs, kind.files())));
-            let mut ok = ResponseBuilder::new().description("The picture.");
+        Takes::Batch => {
+            let recipe = Recipe::Pipeline;
+            let specs: Vec<&Spec> = recipe.specs().collect();
+            operation = parameters(operation, &specs);
+            let form = Content::new(Some(Schema::from(form(&specs, recipe.files(), true))));
+            let body = RequestBodyBuilder::new()
+                .required(Some(Required::True))
+                .content("multipart/form-data", form);
+            let zip = binary(
+                "A numbered entry for each picture, such as `001.png`, or `002.error.json` where it \
+                 failed.",
+            );
+            let ok = ResponseBuilder::new().description("The results, as they are done.");
+            let ok = ok.content("application/zip", Content::new(Some(zip)));
+            errors(
+                operation
+                    .request_body(Some(body.build()))
+                    .response("200", ok),
+            )
+        }
+        Takes::Operation(recipe) => {
+            let specs: Vec<&Spec> = recipe.specs().collect();
+            operation = parameters(operation, &specs);
+            operation = operation.request_body(Some(body(&specs, recipe.files())));
+            let mut ok = receipt_of(ResponseBuilder::new()).description("The picture.");
             for mime in ["image/png", "image/webp", "image/jpeg"] {
                 ok = ok.content(mime, Content::new(Some(binary("The picture."))));
             }
-            if kind == Kind::RemoveBackground {
+            if matches!(
+                recipe,
+                Recipe::Single(Kind::RemoveBackground) | Recipe::Pipeline
+            ) {
                 let zip = Content::new(Some(binary("`color.*` and `alpha.png`.")));
                 ok = ok.content("application/zip", zip);
             }
-            errors(operation.response("200", ok))
+            errors(receipt_wishes(operation).response("200", ok))
         }
         Takes::Compat(contract) => compat(operation, contract, route.method),
     }
 }
 
+/// The header of an answer that carries a receipt.
+fn receipt_of(response: ResponseBuilder) -> ResponseBuilder {
+    let about = "Where the service gives receipts: a signed statement of how the input ended (JWS, \
+                 compact form); the key is in /v1/transparency. Errors carry it too, where an input \
+                 was received.";
+    let header = HeaderBuilder::new()
+        .schema(Some(text_property("A receipt.")))
+        .description(Some(about));
+    response.header("Deletion-Receipt", header.build())
+}
+
+/// The headers by which a client says what its receipt is to hold.
+fn receipt_wishes(operation: OperationBuilder) -> OperationBuilder {
+    let wishes = [
+        (
+            receipt::NONCE,
+            "A random word that the receipt repeats: 1 to 64 letters, digits, `-` and `_`. Looked at \
+             where the service gives receipts.",
+        ),
+        (
+            receipt::DIGEST,
+            "`sha-256`: the receipt names the hash of each input. Looked at where the service gives \
+             receipts.",
+        ),
+    ];
+    wishes
+        .into_iter()
+        .fold(operation, |operation, (name, about)| {
+            let parameter = ParameterBuilder::new()
+                .name(name)
+                .parameter_in(ParameterIn::Header)
+                .required(Required::False)
+                .schema(Some(text_property(about)));
+            operation.parameter(parameter.description(Some(about)))
+        })
+}
+
+/// Options as query parameters.
+fn parameters(mut operation: OperationBuilder, specs: &[&Spec]) -> OperationBuilder {
+    for spec in specs {
+        operation = operation.parameter(
+            ParameterBuilder::new()
+                .name(spec.name)
+                .parameter_in(ParameterIn::Query)
+                .required(Required::False)
+                .description(Some(spec.doc.trim()))
+                .schema(Some(schema(spec))),
+        );
+    }
+    operation
+}
+
 /// A route of another service's interface.
 fn compat(mut operation: OperationBuilder, contract: &Contract, method: &str) -> OperationBuilder {
-    let specs: Vec<&Spec> = contract.fields.iter().collect();
     let url = ParameterBuilder::new()
         .name("url")
         .parameter_in(ParameterIn::Query)
@@ -140,28 +211,26 @@ fn compat(mut operation: OperationBuilder, contract: &Contract, method: &str) ->
         if method == "GET" {
             operation = operation.parameter(url);
         }
-        for spec in &specs {
+        for spec in contract.fields {
             operation = operation.parameter(
                 ParameterBuilder::new()
                     .name(spec.name)
                     .parameter_in(ParameterIn::Query)
                     .required(Required::False)
                     .description(Some(spec.doc))
-                    .schema(Some(schema(spec))),
+                    .schema(Some(lenient(spec))),
             );
         }
     }
     if !contract.files.is_empty() {
         let fields = || {
-            let form = ObjectBuilder::new();
-            let property =
-                |form: ObjectBuilder, spec: &&Spec| form.property(spec.name, schema(spec));
-            specs.iter().fold(form, property)
+            let property = |form: ObjectBuilder, spec: &Spec| form.property(spec.name, lenient(spec));
+            contract.fields.iter().fold(ObjectBuilder::new(), property)
         };
-        let mut form = fields();
-        for (name, about) in contract.files {
-            form = form.property(*name, binary(about));
-        }
+        let file = |form: ObjectBuilder, (name, about): &(&'static str, &str)| {
+            form.property(*name, binary(about))
+        };
+        let form = contract.files.iter().fold(fields(), file);
         let content = |object: ObjectBuilder| Content::new(Some(Schema::from(object.build())));
         let mut body = RequestBodyBuilder::new()
             .required(Some(Required::True))
@@ -169,10 +238,13 @@ fn compat(mut operation: OperationBuilder, contract: &Contract, method: &str) ->
         for mime in contract.bodies {
             body = body.content(*mime, content(fields()));
         }
-        operation = operation.request_body(Some(body.build()));
+        operation = receipt_wishes(operation).request_body(Some(body.build()));
     }
     if !contract.answers.is_empty() {
         let mut ok = ResponseBuilder::new().description("The answer.");
+        if !contract.files.is_empty() {
+            ok = receipt_of(ok);
+        }
         for mime in contract.answers {
             let content = match *mime {
                 "application/json" => Content::new::<RefOr<Schema>>(None),
@@ -187,24 +259,38 @@ fn compat(mut operation: OperationBuilder, contract: &Contract, method: &str) ->
         let response = ResponseBuilder::new().description(*about);
         operation = operation.response(*status, response.content("application/json", content));
     }
-    operation
+    with_key(operation)
+}
+
+/// What a field of another service takes: text, also where it stands for a number or a truth value,
+/// since empty text stands for none and there are many words for a truth.
+fn lenient(spec: &Spec) -> Schema {
+    let about = format!("{} Takes {}.", spec.doc.trim(), spec.kind.expects());
+    let kinds = match spec.kind {
+        options::Kind::Flag => vec![Type::Boolean, Type::String],
+        options::Kind::Integer(..) => vec![Type::Integer, Type::String],
+        _ => vec![Type::String],
+    };
+    let object = ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter(kinds))
+        .description(Some(about))
+        .default((!spec.default.is_empty()).then(|| json!(spec.default)));
+    let example = match spec.kind {
+        options::Kind::Text(_, example) if !example.is_empty() => Some([json!(example)]),
+        _ => None,
+    };
+    Schema::from(object.examples(example.into_iter().flatten()).build())
 }
 
 fn rembg_error() -> Schema {
+    let about = "A sentence, or a list of wrong parameters, each with `type`, `loc`, `msg` and \
+                 `input`, which is always null.";
+    let detail = ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::String, Type::Array]))
+        .description(Some(about));
     let object = ObjectBuilder::new()
         .description(Some("An error as FastAPI writes it."))
-        .property(
-            "detail",
-            Schema::from(
-                ObjectBuilder::new()
-                    .schema_type(SchemaType::from_iter([Type::String, Type::Array]))
-                    .description(Some(
-                        "A sentence, or a list of wrong parameters, each with `type`, `loc`, `msg` \
-                         and `input`, which is always null.",
-                    ))
-                    .build(),
-            ),
-        )
+        .property("detail", Schema::from(detail.build()))
         .required("detail");
     Schema::from(object.build())
 }
@@ -227,13 +313,18 @@ fn remove_bg_errors() -> Schema {
     Schema::from(object.build())
 }
 
-/// A picture with options: as a form, or raw.
-fn body(specs: &[&Spec], files: &[(&str, &str)]) -> utoipa::openapi::request_body::RequestBody {
+/// A form of a picture, or of many, and options.
+fn form(specs: &[&Spec], files: &[(&str, &str)], many: bool) -> Object {
+    let picture = binary("The picture; also accepted as `image` or `image_file`.");
+    let picture = match many {
+        true => {
+            let items = ArrayItems::RefOrSchema(Box::new(RefOr::T(picture)));
+            Schema::from(ArrayBuilder::new().items(items).build())
+        }
+        false => picture,
+    };
     let mut form = ObjectBuilder::new()
-        .property(
-            "file",
-            binary("The picture; also accepted as `image` or `image_file`."),
-        )
+        .property("file", picture)
         .required("file");
     for (name, about) in files {
         form = form.property(*name, binary(about));
@@ -241,11 +332,17 @@ fn body(specs: &[&Spec], files: &[(&str, &str)]) -> utoipa::openapi::request_bod
     for spec in specs {
         form = form.property(spec.name, schema(spec));
     }
+    form.build()
+}
+
+/// A picture with options: as a form, or raw.
+fn body(specs: &[&Spec], files: &[(&str, &str)]) -> utoipa::openapi::request_body::RequestBody {
+    let form = form(specs, files, false);
     let mut body = RequestBodyBuilder::new()
         .required(Some(Required::True))
         .content(
             "multipart/form-data",
-            Content::new(Some(Schema::from(form.build()))),
+            Content::new(Some(Schema::from(form))),
         );
     for mime in [
         "image/jpeg",
@@ -258,19 +355,57 @@ fn body(specs: &[&Spec], files: &[(&str, &str)]) -> utoipa::openapi::request_bod
     body.build()
 }
 
+/// The names of the two ways to send a key.
+const BEARER: &str = "bearer";
+const API_KEY: &str = "apiKey";
+/// What holds for both.
+const ABOUT_KEYS: &str = "An API key. Needed where the service has keys switched on; elsewhere it is \
+                          ignored. A key may be restricted to operations, a rate and megapixels.";
+
+fn bearer_scheme() -> SecurityScheme {
+    let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer);
+    SecurityScheme::Http(scheme.description(Some(ABOUT_KEYS)).build())
+}
+
+fn api_key_scheme() -> SecurityScheme {
+    SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description(
+        "X-API-Key",
+        ABOUT_KEYS,
+    )))
+}
+
+/// No key, where keys are off; or one of the two ways.
+fn with_key(operation: OperationBuilder) -> OperationBuilder {
+    let none: [&str; 0] = [];
+    operation
+        .security(SecurityRequirement::default())
+        .security(SecurityRequirement::new(BEARER, none))
+        .security(SecurityRequirement::new(API_KEY, none))
+}
+
 /// Every error has the same body; which statuses there are follows from the closed list of codes.
 fn errors(mut operation: OperationBuilder) -> OperationBuilder {
     const STATUSES: &[(&str, &str)] = &[
         ("400", "The request is wrong."),
+        (
+            "401",
+            "An API key is needed, or the one sent is not known; see WWW-Authenticate.",
+        ),
+        ("403", "The API key does not allow this operation."),
         ("408", "The upload was too slow."),
         ("413", "The body is too large."),
         ("415", "The format is unknown or disabled."),
         ("422", "The picture cannot be worked on."),
+        (
+            "429",
+            "Too fast, or the key's megapixels are used up; see Retry-After.",
+        ),
         ("500", "The service failed."),
         ("503", "The service is full or stopping; see Retry-After."),
         ("504", "The work took too long."),
         ("507", "The spool is full; see Retry-After."),
     ];
+    operation = with_key(operation);
     for (status, about) in STATUSES {
         let content = Content::new(Some(Ref::from_schema_name("Problem")));
         let response = ResponseBuilder::new().description(*about);
@@ -320,7 +455,7 @@ fn schema(spec: &Spec) -> Schema {
         options::Kind::Text(form, example) => object
             .schema_type(Type::String)
             .description(Some(format!("{} Takes {form}.", spec.doc.trim())))
-            .examples([json!(example)]),
+            .examples((!example.is_empty()).then(|| json!(example))),
     };
     if !spec.default.is_empty() {
         object = object.default(Some(default));
@@ -428,9 +563,9 @@ mod tests {
         for route in ROUTES {
             let operation = &document["paths"][route.path][route.method.to_lowercase()];
             assert!(operation.is_object(), "{}", route.path);
-            if let Takes::Operation(kind) = route.takes {
+            if let Takes::Operation(recipe) = route.takes {
                 let names: Vec<_> = operation["parameters"].as_array().unwrap().iter().collect();
-                for spec in kind.specs().iter().chain(Output::SPECS) {
+                for spec in recipe.specs() {
                     assert!(
                         names.iter().any(|p| p["name"] == spec.name),
                         "{}",

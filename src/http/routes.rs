@@ -2,14 +2,20 @@
 
 use actix_web::{
     Route as Handler,
+    body::BoxBody,
+    dev::ServiceRequest,
+    guard,
+    middleware::{Next, from_fn},
     web::{self, ServiceConfig},
 };
 
 use super::{
+    auth, batch,
     compat::{Contract, rembg, removebg},
-    images, service,
+    error::{Refuse, problem},
+    images, service, statements,
 };
-use crate::ops::Kind;
+use crate::ops::{Kind, Recipe};
 
 /// What a route takes.
 #[derive(Debug, Clone, Copy)]
@@ -18,8 +24,10 @@ pub enum Takes {
     Nothing,
     /// A picture, and nothing is done with its pixels.
     Picture,
-    /// A picture, and options of an operation.
-    Operation(Kind),
+    /// A picture, and options of an operation or of a list of them.
+    Operation(Recipe),
+    /// Several pictures, and a list of operations.
+    Batch,
     /// What another service's route of this path takes.
     Compat(&'static Contract),
 }
@@ -59,6 +67,10 @@ const fn post(path: &'static str, takes: Takes, about: &'static str) -> Route {
     }
 }
 
+const fn operation(path: &'static str, recipe: Recipe) -> Route {
+    post(path, Takes::Operation(recipe), recipe.about())
+}
+
 const fn compat(
     method: &'static str,
     path: &'static str,
@@ -76,15 +88,17 @@ const TEXT: &str = "text/plain";
 
 /// Every route of the service listener.
 pub const ROUTES: &[Route] = &[
-    post(
+    operation(
         "/v1/remove-background",
-        Takes::Operation(Kind::RemoveBackground),
-        Kind::RemoveBackground.about(),
+        Recipe::Single(Kind::RemoveBackground),
     ),
+    operation("/v1/restore", Recipe::Single(Kind::Restore)),
+    operation("/v1/transform", Recipe::Single(Kind::Transform)),
+    operation("/v1/pipeline", Recipe::Pipeline),
     post(
-        "/v1/restore",
-        Takes::Operation(Kind::Restore),
-        Kind::Restore.about(),
+        "/v1/batch",
+        Takes::Batch,
+        "Applies a list of operations to several pictures; answers with a ZIP as they are done.",
     ),
     post(
         "/v1/inspect",
@@ -122,6 +136,16 @@ pub const ROUTES: &[Route] = &[
         "Refuses to keep a picture; remove.bg does.",
     ),
     get("/v1/models", JSON, "Lists the models with their licences."),
+    get(
+        "/v1/privacy",
+        JSON,
+        "What is received, kept, logged and measured here; also as Markdown or plain text.",
+    ),
+    get(
+        "/v1/transparency",
+        JSON,
+        "What runs here, in which modes, and the key of its receipts.",
+    ),
     get("/openapi.json", JSON, "This document."),
     get("/healthz", TEXT, "Whether the process answers."),
     get(
@@ -129,8 +153,79 @@ pub const ROUTES: &[Route] = &[
         TEXT,
         "Whether every model has run and work is taken.",
     ),
+    get("/docs", "text/html", "This document, to be read."),
     get("/", "text/html", "The demo page."),
 ];
+
+/// The methods of [`read`], as in an `Allow` header.
+const READ: &str = "GET, HEAD";
+
+/// A handler for GET, and for HEAD, which is GET without the body (RFC 9110, section 9.3.2).
+pub fn read() -> Handler {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+}
+
+/// The routes that need no key where keys are on. Every other one does.
+const PUBLIC: [&str; 8] = [
+    "/",
+    "/docs",
+    "/openapi.json",
+    "/healthz",
+    "/readyz",
+    "/v1/models",
+    "/v1/privacy",
+    "/v1/transparency",
+];
+
+/// What stands before a route where keys are on, or a limit per address.
+#[derive(Debug, Clone, Copy)]
+pub struct Door {
+    /// What a key must have among its scopes; empty where any key will do, as on a route with a
+    /// variable part.
+    pub scope: &'static str,
+    /// What a refused request is called in metrics and logs.
+    pub operation: &'static str,
+    /// How it is refused.
+    pub refuse: Refuse,
+}
+
+impl Route {
+    /// The door of this route; none where no key is needed.
+    fn door(&self) -> Option<Door> {
+        // A route is called as its operation.
+        let name = || self.path.rsplit('/').next().unwrap_or_default();
+        let (scope, operation) = match self.takes {
+            Takes::Compat(contract) => (contract.scope, contract.operation),
+            _ if PUBLIC.contains(&self.path) => return None,
+            _ if self.path.contains('{') => ("", ""),
+            _ => (name(), name()),
+        };
+        Some(Door {
+            scope,
+            operation,
+            refuse: self.refuse(),
+        })
+    }
+
+    /// How an error is written that comes before its handler.
+    fn refuse(&self) -> Refuse {
+        match self.takes {
+            Takes::Compat(contract) => contract.refuse,
+            _ => problem,
+        }
+    }
+}
+
+/// The operations that a key can be restricted to.
+pub fn operations() -> Vec<&'static str> {
+    let mut names = Vec::new();
+    for scope in ROUTES.iter().filter_map(|route| Some(route.door()?.scope)) {
+        if !scope.is_empty() && !names.contains(&scope) {
+            names.push(scope);
+        }
+    }
+    names
+}
 
 /// Puts the table into the router.
 pub fn configure(config: &mut ServiceConfig) {
@@ -141,19 +236,31 @@ pub fn configure(config: &mut ServiceConfig) {
             continue;
         }
         let routes = || ROUTES.iter().filter(of_path);
-        let allow: &str = match routes().map(|route| route.method).collect::<Vec<_>>()[..] {
-            [one] => one,
-            _ => "GET, POST",
+        let methods: Vec<_> = routes().map(|route| route.method).collect();
+        let allow = match methods[..] {
+            ["GET"] => READ,
+            ["POST"] => "POST",
+            _ => "GET, HEAD, POST",
         };
-        let wrong = web::to(move || async move { service::wrong_method(allow) });
+        let refuse = route.refuse();
+        let wrong = web::to(move || async move { service::wrong_method(allow, refuse) });
         let resource = web::resource(route.path).default_service(wrong);
-        config.service(routes().fold(resource, |resource, route| resource.route(handler(route))));
+        let resource = routes().fold(resource, |resource, route| resource.route(handler(route)));
+        match route.door() {
+            None => config.service(resource),
+            Some(door) => config.service(resource.wrap(from_fn(
+                move |request: ServiceRequest, next: Next<BoxBody>| {
+                    auth::check(door, request, next)
+                },
+            ))),
+        };
     }
-    for path in service::page_paths().filter(|path| *path != "/") {
-        let wrong = web::to(|| async { service::wrong_method("GET") });
+    let listed = |path: &&str| ROUTES.iter().any(|route| route.path == *path);
+    for path in service::page_paths().filter(|path| !listed(path)) {
+        let wrong = web::to(|| async { service::wrong_method(READ, problem) });
         config.service(
             web::resource(path)
-                .route(web::get().to(service::page))
+                .route(read().to(service::page))
                 .default_service(wrong),
         );
     }
@@ -163,18 +270,57 @@ pub fn configure(config: &mut ServiceConfig) {
 /// What answers a route.
 fn handler(route: &Route) -> Handler {
     match (route.method, route.path, route.takes) {
-        (_, _, Takes::Operation(kind)) => web::post()
-            .to(move |request, payload, state| images::operate(kind, request, payload, state)),
+        (_, _, Takes::Operation(recipe)) => web::post()
+            .to(move |request, payload, state| images::operate(recipe, request, payload, state)),
+        (_, _, Takes::Batch) => web::post().to(batch::run),
         (_, _, Takes::Picture) => web::post().to(images::inspect),
         ("POST", "/api/remove", _) => web::post().to(rembg::post),
-        ("GET", "/api/remove", _) => web::get().to(rembg::get),
+        (_, "/api/remove", _) => read().to(rembg::get),
         (_, "/v1.0/removebg", _) => web::post().to(removebg::remove),
-        (_, "/v1.0/account", _) => web::get().to(removebg::account),
+        (_, "/v1.0/account", _) => read().to(removebg::account),
         (_, "/v1.0/improve", _) => web::post().to(removebg::improve),
-        (_, "/v1/models", _) => web::get().to(service::models),
-        (_, "/openapi.json", _) => web::get().to(service::openapi),
-        (_, "/healthz", _) => web::get().to(service::live),
-        (_, "/readyz", _) => web::get().to(service::ready),
-        _ => web::get().to(service::page),
+        (_, "/v1/models", _) => read().to(service::models),
+        (_, "/v1/privacy", _) => read().to(statements::privacy),
+        (_, "/v1/transparency", _) => read().to(statements::transparency),
+        (_, "/openapi.json", _) => read().to(service::openapi),
+        (_, "/healthz", _) => read().to(service::live),
+        (_, "/readyz", _) => read().to(service::ready),
+        _ => read().to(service::page),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scope(path: &'static str) -> Option<&'static str> {
+        let route = ROUTES.iter().find(|route| route.path == path).unwrap();
+        route.door().map(|door| door.scope)
+    }
+
+    #[test]
+    fn whatever_takes_a_picture_needs_a_key_and_the_page_does_not() {
+        for route in ROUTES {
+            let takes_one = !matches!(route.takes, Takes::Nothing);
+            assert_eq!(route.door().is_some(), takes_one, "{}", route.path);
+        }
+        let unlisted = |path| post(path, Takes::Nothing, "").door().unwrap().scope;
+        assert_eq!(
+            unlisted("/v1/unheard-of"),
+            "unheard-of",
+            "closed unless listed"
+        );
+        assert_eq!(unlisted("/v1/progress/{id}"), "");
+        for kind in Kind::ALL {
+            let named = operations().into_iter().filter(|name| *name == kind.name());
+            assert_eq!(named.count(), 1, "{}", kind.name());
+        }
+    }
+
+    #[test]
+    fn a_peers_route_is_opened_by_the_key_that_opens_ours() {
+        assert_eq!(scope("/api/remove"), scope("/v1/remove-background"));
+        assert_eq!(scope("/v1.0/removebg"), scope("/v1/remove-background"));
+        assert_eq!(scope("/v1.0/account"), Some(""), "any key");
     }
 }

@@ -5,7 +5,11 @@ use std::sync::atomic::Ordering;
 use actix_web::{HttpRequest, HttpResponse, http::header, web::Data};
 use uuid::Uuid;
 
-use super::{AppState, error::problem, openapi};
+use super::{
+    AppState,
+    error::{Refuse, problem},
+    openapi,
+};
 use crate::error::Error;
 
 /// What the page may load: only from here, and the pictures that it made itself.
@@ -33,6 +37,13 @@ const PAGE: &[(&str, &str, &[u8])] = &[
     ),
     ("/assets/compare.js", JS, include_bytes!("page/compare.js")),
     ("/assets/curl.js", JS, include_bytes!("page/curl.js")),
+    (
+        "/docs",
+        "text/html; charset=utf-8",
+        include_bytes!("page/docs.html"),
+    ),
+    ("/assets/docs.css", CSS, include_bytes!("page/docs.css")),
+    ("/assets/docs.js", JS, include_bytes!("page/docs.js")),
     ("/assets/files.js", JS, include_bytes!("page/files.js")),
     (
         "/assets/operations.js",
@@ -120,8 +131,8 @@ pub async fn not_found() -> HttpResponse {
 }
 
 /// A path that is a route, with a method that it does not take.
-pub fn wrong_method(allow: &'static str) -> HttpResponse {
-    problem(
+pub fn wrong_method(allow: &'static str, refuse: Refuse) -> HttpResponse {
+    refuse(
         &Error::MethodNotAllowed { allow },
         &Uuid::new_v4().to_string(),
     )

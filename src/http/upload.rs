@@ -1,7 +1,7 @@
 //! A request's body to inputs in the spool and options: multipart or raw, counted while it
 //! streams, with a deadline for each pause and one for the whole.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, pin::Pin, time::Duration};
 
 use actix_multipart::{Field, Multipart, MultipartError};
 use actix_web::{
@@ -13,25 +13,36 @@ use actix_web::{
 use futures_util::StreamExt;
 use tokio::time::{Instant, timeout_at};
 
-use super::guard::content_length;
+use super::guard::{Gate, content_length};
 use crate::{
-    config::Settings,
+    config::{Settings, upload_time},
     ephemeral::{Ephemeral, Reason, Spool},
     error::Error,
+    harden::fault::{self, Place},
+    job::Input,
+    ops::OPS,
 };
 
 /// Form fields at most, pictures included.
 pub const MAX_FIELDS: usize = 32;
 /// Bytes of a text field at most.
 pub const MAX_TEXT: usize = 4 << 10;
+/// The same for the list of a pipeline's operations.
+const MAX_OPS: usize = 16 << 10;
+/// Pictures of a batch at most.
+const MAX_BATCH: usize = 100;
 /// Names under which the picture itself may come.
 const PICTURE: [&str; 3] = ["file", "image", "image_file"];
+
+/// Further pictures, by field name.
+pub type Named = Vec<(&'static str, Input)>;
 
 /// What came with a request.
 #[derive(Debug, Default)]
 pub struct Upload {
-    /// The picture; there is one unless [`Expected`] can do without.
-    pub picture: Option<Ephemeral>,
+    /// The picture, or those of a batch in their order; at least one, unless [`Expected`] can do
+    /// without.
+    pub pictures: Vec<Ephemeral>,
     /// Further files, by field name.
     pub files: Vec<(&'static str, Ephemeral)>,
     /// Options that came as form fields, in their order.
@@ -42,13 +53,13 @@ impl Upload {
     /// Bytes of all files.
     pub fn size(&self) -> u64 {
         let files = self.files.iter().map(|(_, file)| file);
-        self.picture.iter().chain(files).map(Ephemeral::size).sum()
+        self.pictures.iter().chain(files).map(Ephemeral::size).sum()
     }
 
     /// Why the inputs end, if they end without being decoded.
     pub fn set_reason(&mut self, reason: Reason) {
         let files = self.files.iter_mut().map(|(_, file)| file);
-        for file in self.picture.iter_mut().chain(files) {
+        for file in self.pictures.iter_mut().chain(files) {
             file.set_reason(reason);
         }
     }
@@ -57,6 +68,17 @@ impl Upload {
     pub fn take(&mut self, name: &str) -> Option<Ephemeral> {
         let at = self.files.iter().position(|(field, _)| *field == name)?;
         Some(self.files.swap_remove(at).1)
+    }
+
+    /// The one picture, and the further ones by name.
+    ///
+    /// # Errors
+    /// [`Error::MissingPicture`] where there is none.
+    pub fn into_inputs(mut self) -> Result<(Ephemeral, Named), Error> {
+        let picture = self.pictures.pop().ok_or(Error::MissingPicture)?;
+        let files = self.files.into_iter();
+        let files = files.map(|(name, file)| (name, Input::Spooled(file)));
+        Ok((picture, files.collect()))
     }
 }
 
@@ -72,34 +94,51 @@ pub struct Expected {
     /// The rules of other services' forms: a body without a picture is for its route to judge, and
     /// of two pictures the last one counts.
     lenient: bool,
+    pictures: usize,
+    max_body: u64,
+    setting: &'static str,
 }
 
-/// The name of a body that was kept as it is.
+/// The name of a body that was kept as it was.
 pub const BODY: &str = "body";
 
 impl Expected {
     /// One picture, and further ones of these names.
-    pub const fn one(files: &'static [(&'static str, &'static str)]) -> Self {
+    pub fn one(files: &'static [(&'static str, &'static str)], settings: &Settings) -> Self {
         Self {
             files,
             encoded: &[],
             whole: &[],
             lenient: false,
+            pictures: 1,
+            max_body: settings.max_upload.0.saturating_mul(2),
+            setting: "--max-upload",
         }
     }
 
-    /// The form of another service: these files, those of them in base64, and the media types of
-    /// bodies that its route reads by itself.
-    pub const fn of_peer(
+    /// The form of another service: one picture and these files, those of them in base64, and the
+    /// media types of bodies that its route reads by itself.
+    pub fn of_peer(
         files: &'static [(&'static str, &'static str)],
         encoded: &'static [&'static str],
         whole: &'static [&'static str],
+        settings: &Settings,
     ) -> Self {
         Self {
-            files,
             encoded,
             whole,
             lenient: true,
+            ..Self::one(files, settings)
+        }
+    }
+
+    /// Many pictures, and further ones of these names.
+    pub fn batch(files: &'static [(&'static str, &'static str)], settings: &Settings) -> Self {
+        Self {
+            pictures: MAX_BATCH,
+            max_body: settings.max_batch_bytes(),
+            setting: "--max-batch",
+            ..Self::one(files, settings)
         }
     }
 }
@@ -115,12 +154,12 @@ pub async fn receive(
     request: &HttpRequest,
     payload: Payload,
     expected: Expected,
-    settings: &Settings,
+    (settings, gate): (&Settings, &Gate),
     spool: &Spool,
 ) -> Result<Upload, Error> {
     let mut reader = Reader {
         expected,
-        clock: Clock::new(settings),
+        clock: Clock::new(settings, Box::pin(gate.closed())),
         spool,
         max_picture: settings.max_upload.0,
         declared: content_length(request),
@@ -164,14 +203,15 @@ impl Reader<'_> {
             return Err(Error::MissingPicture);
         }
         Ok(Upload {
-            picture: Some(picture),
+            pictures: vec![picture],
             ..Upload::default()
         })
     }
 
     /// A body that its route reads by itself.
     async fn whole(&mut self, mut payload: Payload) -> Result<Upload, Error> {
-        let mut body = self.stream(&mut payload, self.max_body()).await?;
+        let limit = self.expected.max_body;
+        let mut body = self.stream(&mut payload, limit).await?;
         body.settle();
         Ok(Upload {
             files: vec![(BODY, body)],
@@ -196,16 +236,19 @@ impl Reader<'_> {
     async fn parts(&mut self, form: &mut Multipart, parts: &mut Upload) -> Result<(), Error> {
         let Expected {
             files,
+            pictures,
             encoded,
             lenient,
+            max_body,
             ..
         } = self.expected;
+        let limit = MAX_FIELDS - 1 + pictures;
         let mut fields = 0;
         while let Some(field) = self.clock.wait(form.next()).await? {
             let mut field = field.map_err(multipart_error)?;
             fields += 1;
-            if fields > MAX_FIELDS {
-                return Err(Error::TooManyFields { limit: MAX_FIELDS });
+            if fields > limit {
+                return Err(Error::TooManyFields { limit });
             }
             let Some(name) = field.name().map(str::to_owned) else {
                 return Err(Error::MalformedRequest("A part of the form has no name."));
@@ -216,21 +259,26 @@ impl Reader<'_> {
                 .map(|(known, _)| *known);
             if PICTURE.contains(&name.as_str()) {
                 let file = self.file(&mut field, self.max_picture).await?;
-                if parts.picture.is_some() && !lenient {
+                if parts.pictures.len() == pictures && !lenient {
                     file.close(Reason::Error);
-                    return Err(Error::MalformedRequest(
-                        "The form holds more than one picture.",
-                    ));
+                    return Err(match pictures {
+                        1 => Error::MalformedRequest("The form holds more than one picture."),
+                        limit => Error::TooManyFields { limit },
+                    });
                 }
-                // A browser sends an empty part for a file field that nobody filled.
-                if file.size() > 0
-                    && let Some(other) = parts.picture.replace(file)
-                {
-                    other.close(Reason::Error);
+                // A browser sends an empty part for a file field that nobody filled; in a batch it
+                // has its number like any other.
+                if file.size() > 0 || pictures > 1 {
+                    if parts.pictures.len() == pictures
+                        && let Some(other) = parts.pictures.pop()
+                    {
+                        other.close(Reason::Error);
+                    }
+                    parts.pictures.push(file);
                 }
             } else if let Some(slot) = slot {
                 let limit = match encoded.contains(&slot) {
-                    true => self.max_body(),
+                    true => max_body,
                     false => self.max_picture,
                 };
                 let file = self.file(&mut field, limit).await?;
@@ -239,10 +287,15 @@ impl Reader<'_> {
                     parts.files.push((slot, file));
                 }
             } else {
-                parts.options.push((name, self.text(&mut field).await?));
+                let limit = match name == OPS.name {
+                    true => MAX_OPS,
+                    false => MAX_TEXT,
+                };
+                let text = self.text(&mut field, limit).await?;
+                parts.options.push((name, text));
             }
         }
-        if parts.picture.is_none() && !lenient {
+        if parts.pictures.is_empty() && !lenient {
             return Err(Error::MissingPicture);
         }
         Ok(())
@@ -269,6 +322,7 @@ impl Reader<'_> {
     {
         while let Some(chunk) = self.clock.wait(stream.next()).await? {
             let chunk = chunk.map_err(error)?;
+            fault::pass(Place::Upload);
             self.count(&chunk)?;
             if file.size() + chunk.len() as u64 > limit {
                 return Err(self.too_large(None));
@@ -278,13 +332,13 @@ impl Reader<'_> {
         Ok(())
     }
 
-    async fn text(&mut self, field: &mut Field) -> Result<String, Error> {
+    async fn text(&mut self, field: &mut Field, limit: usize) -> Result<String, Error> {
         let mut text = Vec::new();
         while let Some(chunk) = self.clock.wait(field.next()).await? {
             let chunk = chunk.map_err(multipart_error)?;
             self.count(&chunk)?;
-            if text.len() + chunk.len() > MAX_TEXT {
-                return Err(Error::FieldTooLong { limit: MAX_TEXT });
+            if text.len() + chunk.len() > limit {
+                return Err(Error::FieldTooLong { limit });
             }
             text.extend_from_slice(&chunk);
         }
@@ -296,19 +350,17 @@ impl Reader<'_> {
     fn count(&mut self, chunk: &Bytes) -> Result<(), Error> {
         self.received += chunk.len() as u64;
         self.clock.received(chunk.len() as u64);
-        let limit = self.max_body();
-        if self.received > limit {
+        let Expected {
+            max_body, setting, ..
+        } = self.expected;
+        if self.received > max_body {
             return Err(Error::BodyTooLarge {
-                limit,
+                limit: max_body,
                 actual: None,
-                setting: "--max-upload",
+                setting,
             });
         }
         Ok(())
-    }
-
-    fn max_body(&self) -> u64 {
-        self.max_picture.saturating_mul(2)
     }
 
     fn too_large(&self, actual: Option<u64>) -> Error {
@@ -320,42 +372,46 @@ impl Reader<'_> {
     }
 }
 
-/// The two deadlines of an upload. The total grows with what has arrived, at the slowest rate
-/// that is served, so that a large upload over a slow line can still end.
+/// The two deadlines of an upload, and the end of the service. The total grows with what has
+/// arrived, at the slowest rate that is served, so that a large upload over a slow line can still
+/// end.
 struct Clock {
     idle: Duration,
     total: Instant,
     limit: Duration,
+    closed: Pin<Box<dyn Future<Output = ()>>>,
 }
 
 impl Clock {
-    /// Bytes a second that an upload must reach, beyond `--upload-total`.
-    const RATE: f64 = (256 << 10) as f64;
-
-    fn new(settings: &Settings) -> Self {
+    fn new(settings: &Settings, closed: Pin<Box<dyn Future<Output = ()>>>) -> Self {
         let limit = settings.upload_total;
         Self {
             idle: settings.upload_idle,
             total: Instant::now() + limit,
             limit,
+            closed,
         }
     }
 
     fn received(&mut self, bytes: u64) {
-        let more = Duration::from_secs_f64(bytes as f64 / Self::RATE);
+        let more = upload_time(bytes);
         self.total += more;
         self.limit += more;
     }
 
-    async fn wait<F: Future>(&self, next: F) -> Result<F::Output, Error> {
+    async fn wait<F: Future>(&mut self, next: F) -> Result<F::Output, Error> {
         let idle = Instant::now() + self.idle;
         let (deadline, limit, setting) = match idle < self.total {
             true => (idle, self.idle, "--upload-idle"),
             false => (self.total, self.limit, "--upload-total"),
         };
-        timeout_at(deadline, next)
-            .await
-            .map_err(|_| Error::UploadTooSlow { limit, setting })
+        tokio::select! {
+            biased;
+            () = &mut self.closed => Err(Error::ShuttingDown),
+            next = timeout_at(deadline, next) => {
+                next.map_err(|_| Error::UploadTooSlow { limit, setting })
+            }
+        }
     }
 }
 
@@ -365,7 +421,8 @@ fn payload_error(error: PayloadError) -> Error {
         PayloadError::EncodingCorrupted => {
             Error::MalformedRequest("The body's encoding is broken.")
         }
-        // The connection ended before the body did.
+        // The connection ended before the body did. Chunks that are not well-formed are reported
+        // in the same way.
         _ => Error::Cancelled,
     }
 }

@@ -5,12 +5,12 @@ use std::io::{Cursor, Write};
 use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
 use crate::{
-    codec::{self, Compression, Encoded, Encoding, Format},
+    codec::{self, Compression, Encoded, Encoding, Format, Subsampling},
     error::Error,
     frame::{Frame, Layout, Mask, Rect},
     ops::{
         Outcome,
-        options::{Output, OutputFormat, PngEffort},
+        options::{ColorDetail, Output, OutputFormat, PngEffort},
     },
 };
 
@@ -50,6 +50,12 @@ pub enum Accept {
 }
 
 impl Accept {
+    /// Reads the value of a header, where there is one.
+    pub fn of(header: Option<&[u8]>) -> Self {
+        let text = header.and_then(|value| std::str::from_utf8(value).ok());
+        Self::parse(text.unwrap_or_default())
+    }
+
     /// Reads an `Accept` header (RFC 9110, section 12.5.1). Only types that are named count: `*/*`
     /// and `image/*` leave the choice to the service.
     pub fn parse(header: &str) -> Self {
@@ -184,6 +190,12 @@ fn encoding(format: Encoded, output: &Output) -> Encoding {
             PngEffort::Fast => Compression::Fast,
             PngEffort::Balanced => Compression::Balanced,
             PngEffort::Small => Compression::Small,
+        },
+        progressive: output.progressive,
+        subsampling: match output.subsampling {
+            ColorDetail::Auto => None,
+            ColorDetail::Half => Some(Subsampling::Half),
+            ColorDetail::Full => Some(Subsampling::Full),
         },
         ..Encoding::new(format)
     }

@@ -2,6 +2,7 @@
 //! command line run the same jobs; a pool of threads runs the server's.
 
 mod answer;
+mod archive;
 mod workers;
 
 use std::{
@@ -13,6 +14,7 @@ use std::{
 
 use answer::Encodings;
 pub use answer::{Accept, Answer};
+pub use archive::Archive;
 pub use workers::{Answered, Ticket, Workers};
 
 use crate::{
@@ -22,8 +24,9 @@ use crate::{
     ephemeral::{Ephemeral, MemoryBudget, Reason},
     error::Error,
     frame::Frame,
+    harden::fault::{self, Place},
     observe::{Picture, Stages},
-    ops::{self, Plan},
+    ops::{self, Plan, Shape},
 };
 
 /// Where a picture's bytes are before they are decoded.
@@ -37,8 +40,16 @@ pub enum Input {
 
 impl Input {
     fn probe(&mut self, limits: &PictureLimits) -> Result<Header, Error> {
+        fault::pass(Place::Probe);
         match self {
-            Self::Spooled(upload) => codec::probe(upload.reader()?, limits),
+            Self::Spooled(upload) => {
+                let header = codec::probe(upload.reader()?, limits);
+                if header.is_err() {
+                    // It is refused for what it is: what that was, is all that is left to say.
+                    upload.take_digest();
+                }
+                header
+            }
             Self::Memory(bytes) => codec::probe(&mut Cursor::new(bytes), limits),
         }
     }
@@ -50,20 +61,24 @@ impl Input {
         }
     }
 
-    /// Decodes the picture. Its bytes are gone when this returns, whether it succeeds or not.
-    fn decode(self, header: &Header) -> Result<Frame, Error> {
+    /// Decodes the picture, or a smaller one where `least` allows it. Its bytes are gone when this
+    /// returns, whether it succeeds or not.
+    fn decode(self, header: &Header, least: Option<ops::Sampled>) -> Result<Frame, Error> {
         match self {
-            Self::Memory(bytes) => guarded_decode(&bytes, header),
+            Self::Memory(bytes) => {
+                guarded_decode(&bytes, header, least).unwrap_or(Err(Error::BrokenPicture))
+            }
             Self::Spooled(mut upload) => {
                 let bytes = upload.read_all()?;
-                let frame = guarded_decode(&bytes, header);
+                let decoded = guarded_decode(&bytes, header, least);
                 drop(bytes);
-                upload.close(if frame.is_ok() {
-                    Reason::Decoded
-                } else {
-                    Reason::Error
+                upload.take_digest();
+                upload.close(match &decoded {
+                    Some(Ok(_)) => Reason::Decoded,
+                    Some(Err(_)) => Reason::Error,
+                    None => Reason::Panic,
                 });
-                frame
+                decoded.unwrap_or(Err(Error::BrokenPicture))
             }
         }
     }
@@ -76,11 +91,23 @@ impl Input {
     }
 }
 
-/// A decoder that panics has met a picture that it cannot decode; nothing else is broken by it,
-/// since it works on memory of its own.
-fn guarded_decode(bytes: &[u8], header: &Header) -> Result<Frame, Error> {
-    catch_unwind(AssertUnwindSafe(|| codec::decode(bytes, header)))
-        .unwrap_or(Err(Error::BrokenPicture))
+/// A decoder that panics (`None`) has met a picture that it cannot decode; nothing else is broken
+/// by it, since it works on memory of its own.
+fn guarded_decode(
+    bytes: &[u8],
+    header: &Header,
+    least: Option<ops::Sampled>,
+) -> Option<Result<Frame, Error>> {
+    let decode = AssertUnwindSafe(|| {
+        fault::pass(Place::Decode);
+        match least {
+            Some(ops::Sampled { least, turned }) => {
+                codec::decode_down_to(bytes, header, least, turned)
+            }
+            None => codec::decode(bytes, header),
+        }
+    });
+    catch_unwind(decode).ok()
 }
 
 /// What the header of a picture says, without a pixel being decoded: what a log may say of it,
@@ -95,6 +122,9 @@ pub fn inspect(
     // Its bytes are of no more use after this, whatever the header says.
     input.set_reason(Reason::Error);
     let header = input.probe(limits)?;
+    if let Input::Spooled(upload) = &mut input {
+        upload.take_digest();
+    }
     let (width, height) = header.upright_size();
     let facts = serde_json::json!({
         "type": header.format.name(),
@@ -130,14 +160,18 @@ pub struct Site<'a> {
     pub engine: &'a Engine,
 }
 
+/// A further picture: its field name, where it is, what its header says.
+type File = (&'static str, Input, Header);
+
 /// A picture and everything that is to be done with it, checked as far as can be without pixels.
 #[derive(Debug)]
 pub struct Job {
     input: Input,
     header: Header,
-    ground: Option<(Input, Header)>,
+    files: Vec<File>,
     plan: Plan,
     encodings: Encodings,
+    result: ops::Limits,
     cost: u64,
     limit: (Duration, &'static str),
 }
@@ -147,10 +181,11 @@ impl Job {
     /// take at its peak.
     ///
     /// # Errors
-    /// As [`codec::probe`]; [`Error::JobTooLarge`] where it could never fit into the budget.
+    /// As [`codec::probe`], [`Plan::check_files`] and [`Plan::outline`]; [`Error::JobTooLarge`]
+    /// where it could never fit into the budget.
     pub fn prepare(
         mut input: Input,
-        ground: Option<Input>,
+        files: Vec<(&'static str, Input)>,
         plan: Plan,
         accept: Accept,
         site: &Site<'_>,
@@ -158,25 +193,25 @@ impl Job {
         // Until the job is whole, an error is the only way in which its inputs can end.
         input.set_reason(Reason::Error);
         let header = input.probe(site.limits)?;
-        let ground = ground
-            .map(|mut ground| {
-                ground.set_reason(Reason::Error);
-                ground.probe(site.limits).map(|header| (ground, header))
-            })
-            .transpose()?;
+        let files = probed(files, site.limits)?;
+        plan.check_files(&files.iter().map(|(name, ..)| *name).collect::<Vec<_>>())?;
         let encodings = Encodings::choose(plan.output(), accept, header.format);
         // Commands have no deadline; the server sets one.
         let limit = (Duration::from_secs(86_400), "--timeout");
         let mut job = Self {
             input,
             header,
-            ground,
+            files,
             plan,
             encodings,
+            result: ops::Limits {
+                max_pixels: site.limits.max_pixels,
+                max_side: site.limits.max_side,
+            },
             cost: 0,
             limit,
         };
-        job.cost = job.peak_bytes(site.engine);
+        job.cost = job.peak_bytes(site.engine)?;
         if job.cost > site.budget {
             return Err(Error::JobTooLarge {
                 limit: site.budget,
@@ -188,20 +223,27 @@ impl Job {
     }
 
     /// The most that any stage holds; a stage's memory is free before the next one begins.
-    fn peak_bytes(&self, engine: &Engine) -> u64 {
+    fn peak_bytes(&self, engine: &Engine) -> Result<u64, Error> {
         let header = &self.header;
-        let decode = header.decode_peak(self.input.size());
-        let ground = self
-            .ground
-            .as_ref()
-            .map_or(0, |(_, header)| header.pixels());
-        // The picture waits while its ground is decoded.
-        let ground_decode = self.ground.as_ref().map_or(0, |(input, ground)| {
-            header.frame_bytes() + ground.decode_peak(input.size())
-        });
-        let work = self.plan.peak_bytes(header.pixels(), ground, engine);
-        let encode = header.pixels() * 4 + self.encodings.peak(header.pixels());
-        decode.max(ground_decode).max(work).max(encode)
+        let mut peak = header.decode_peak(self.input.size());
+        // What is decoded waits while the next picture is.
+        let mut held = header.frame_bytes();
+        for (_, input, header) in &self.files {
+            peak = peak.max(held + header.decode_peak(input.size()));
+            held += header.frame_bytes();
+        }
+        let shape = Shape {
+            size: header.upright_size(),
+            alpha: header.has_alpha,
+            exact: true,
+        };
+        let files = self.files.iter();
+        let files: Vec<_> = files
+            .map(|(name, _, header)| (*name, header.pixels()))
+            .collect();
+        let work = self.plan.outline(shape, &files, engine, &self.result)?;
+        let encode = work.pixels * 4 + self.encodings.peak(work.pixels);
+        Ok(peak.max(work.peak).max(encode))
     }
 
     /// The longest time that the work may take; `setting` changes it.
@@ -221,10 +263,11 @@ impl Job {
     }
 
     /// Why the inputs end, if the job is dropped without being run.
-    fn set_reason(&mut self, reason: Reason) {
+    /// Tells the inputs why they end, if they end without being decoded.
+    pub fn set_reason(&mut self, reason: Reason) {
         self.input.set_reason(reason);
-        if let Some((ground, _)) = &mut self.ground {
-            ground.set_reason(reason);
+        for (_, file, _) in &mut self.files {
+            file.set_reason(reason);
         }
     }
 
@@ -244,36 +287,53 @@ impl Job {
         let Self {
             input,
             header,
-            ground,
+            files,
             plan,
             encodings,
+            result: limits,
             ..
         } = self;
         let source = ops::Source {
             jpeg_quality: header.jpeg_quality,
+            size: Some(header.upright_size()),
         };
-        let (frame, ground) = stages.time("decode", || {
-            let frame = input.decode(&header)?;
-            let ground = ground
-                .map(|(input, header)| input.decode(&header))
-                .transpose()?;
-            Ok((frame, ground))
+        let (frame, files) = stages.time("decode", || {
+            let frame = input.decode(&header, plan.sampled(header.upright_size()))?;
+            let decoded = |(name, input, header): File| Ok((name, input.decode(&header, None)?));
+            let files = files.into_iter().map(decoded).collect::<Result<_, _>>()?;
+            Ok((frame, files))
         })?;
         cancel.check()?;
         let mut context = ops::Context {
             engine,
             cancel,
             stages,
-            ground,
+            files,
+            limits,
             source,
         };
+        fault::pass(Place::Operation);
         let outcome = plan.apply(frame, &mut context)?;
         cancel.check()?;
+        fault::pass(Place::Encode);
         let start = std::time::Instant::now();
         let answer = answer::encode(outcome, &encodings, plan.output())?;
         stages.add("encode", start.elapsed());
         Ok(answer)
     }
+}
+
+/// Further pictures with their headers.
+fn probed(files: Vec<(&'static str, Input)>, limits: &PictureLimits) -> Result<Vec<File>, Error> {
+    let probe = |(name, mut input): (&'static str, Input)| {
+        let header = input.probe(limits)?;
+        Ok((name, input, header))
+    };
+    let mut files = files;
+    for (_, input) in &mut files {
+        input.set_reason(Reason::Error);
+    }
+    files.into_iter().map(probe).collect()
 }
 
 /// What the server's jobs share.

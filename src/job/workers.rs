@@ -142,7 +142,7 @@ impl Workers {
 
     /// Takes no more jobs and answers those that wait with [`Error::ShuttingDown`]; jobs in
     /// progress go on.
-    pub fn stop(&self) {
+    fn stop(&self) {
         let waiting = {
             let mut queue = self.inner.lock();
             queue.stopping = true;
@@ -188,6 +188,11 @@ impl Ticket {
             }),
             false => Ok(()),
         }
+    }
+
+    /// Takes the job out of the queue because the service ends.
+    pub fn shut_down(&self) {
+        self.withdraw(Reason::Shutdown);
     }
 
     fn withdraw(&self, reason: Reason) -> bool {

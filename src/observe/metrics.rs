@@ -1,15 +1,29 @@
 //! The metrics of DESIGN section 6. Labels come from closed lists in this program; a name, an
 //! address, a key or an exact dimension never becomes one.
 
+use std::cell::RefCell;
+
 use prometheus::{
     CounterVec, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry, TextEncoder,
     core::{Collector, GenericCounterVec},
 };
 
+/// What one metric is, whether or not it has a sample yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Definition {
+    /// Its full name.
+    pub name: String,
+    /// What it measures.
+    pub about: String,
+    /// The names of its labels; their values are of closed lists.
+    pub labels: Vec<String>,
+}
+
 /// Every metric of the service and the registry that holds them.
 pub struct Metrics {
     registry: Registry,
+    definitions: Vec<Definition>,
     /// Requests that ended, by operation and outcome.
     pub requests: IntCounterVec,
     /// Seconds from the head of a request to the last byte of its answer.
@@ -20,7 +34,7 @@ pub struct Metrics {
     pub in_flight: IntGauge,
     /// Complete uploads that wait for a worker.
     pub queue_depth: IntGauge,
-    /// Requests refused for lack of room, by resource.
+    /// Requests refused for lack of room, by resource, or for their key, rate or quota.
     pub rejections: IntCounterVec,
     /// Megapixels of decoded inputs, by operation.
     pub megapixels: CounterVec,
@@ -42,14 +56,20 @@ pub struct Metrics {
     pub input_lifetime: Histogram,
     /// Bytes reserved in the spool.
     pub spool_bytes: IntGauge,
+    /// Bytes that the spool may hold.
+    pub spool_budget: IntGauge,
     /// Bytes reserved in the memory budget.
     pub memory_reserved: IntGauge,
+    /// Bytes that all jobs may reserve.
+    pub memory_budget: IntGauge,
     /// 1 for each loaded model, with its licence.
     pub model_loaded: IntGaugeVec,
     /// Seconds of one inference.
     pub inference_duration: HistogramVec,
     /// 1 where storage or swap break the promise that nothing reaches a disk (`warn` mode).
     pub storage_exposed: IntGauge,
+    /// Times that code panicked; each one is a defect, here or in a library.
+    pub panics: IntCounter,
     build_info: IntGaugeVec,
 }
 
@@ -68,9 +88,8 @@ const SECONDS: &[f64] = &[
 impl Metrics {
     /// The metrics, all at zero, for a program of this version.
     pub fn new(version: &str) -> Self {
-        let registry = Registry::new();
-        let r = &registry;
-        let metrics = Self {
+        let r = &Register::default();
+        let mut metrics = Self {
             requests: counters(
                 r,
                 "requests_total",
@@ -89,7 +108,7 @@ impl Metrics {
             rejections: counters(
                 r,
                 "rejections_total",
-                "Requests refused for lack of room.",
+                "Requests refused for lack of room, or for their key, rate or quota.",
                 &["reason"],
             ),
             megapixels: counters(
@@ -116,10 +135,16 @@ impl Metrics {
                 Histogram::with_opts(buckets("input_lifetime_seconds", "Seconds an input lived.")),
             ),
             spool_bytes: gauge(r, "spool_bytes", "Bytes reserved in the spool."),
+            spool_budget: gauge(r, "spool_budget_bytes", "Bytes that the spool may hold."),
             memory_reserved: gauge(
                 r,
                 "memory_reserved_bytes",
                 "Bytes of memory reserved by jobs.",
+            ),
+            memory_budget: gauge(
+                r,
+                "memory_budget_bytes",
+                "Bytes of memory that jobs may reserve.",
             ),
             model_loaded: gauges(
                 r,
@@ -134,23 +159,21 @@ impl Metrics {
                 "model",
             ),
             storage_exposed: gauge(r, "storage_exposed", "1 where a byte could reach a disk."),
+            panics: counter(r, "panics_total", "Times that code panicked."),
             build_info: gauges(r, "build_info", "The program.", &["version", "onnxruntime"]),
-            registry,
+            registry: Registry::new(),
+            definitions: Vec::new(),
         };
-        metrics.register_process();
+        register_process(r);
+        (metrics.registry, metrics.definitions) = (r.registry.clone(), r.definitions.take());
         metrics.build_info.with_label_values(&[version, ""]).set(1);
         metrics
     }
 
-    #[cfg(target_os = "linux")]
-    fn register_process(&self) {
-        let process = prometheus::process_collector::ProcessCollector::for_self();
-        // A second collector in one registry is the only way to fail; there is just this one.
-        let _ = self.registry.register(Box::new(process));
+    /// Every metric that there is, those of the process included.
+    pub fn definitions(&self) -> &[Definition] {
+        &self.definitions
     }
-
-    #[cfg(not(target_os = "linux"))]
-    fn register_process(&self) {}
 
     /// Names the ONNX Runtime that was loaded.
     pub fn set_runtime(&self, version: &str, runtime: &str) {
@@ -169,6 +192,35 @@ impl Metrics {
     }
 }
 
+/// A registry that can say what was registered; that of the library lists only what has samples.
+#[derive(Default)]
+struct Register {
+    registry: Registry,
+    definitions: RefCell<Vec<Definition>>,
+}
+
+impl Register {
+    fn add(&self, collector: impl Collector + 'static) -> prometheus::Result<()> {
+        let described = collector.desc().into_iter().map(|desc| Definition {
+            name: desc.fq_name.clone(),
+            about: desc.help.clone(),
+            labels: desc.variable_labels.clone(),
+        });
+        self.definitions.borrow_mut().extend(described);
+        self.registry.register(Box::new(collector))
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn register_process(r: &Register) {
+    let process = prometheus::process_collector::ProcessCollector::for_self();
+    // A second collector in one registry is the only way to fail; there is just this one.
+    let _ = r.add(process);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn register_process(_: &Register) {}
+
 fn opts(name: &str, help: &str) -> Opts {
     Opts::new(format!("safelight_{name}"), help)
 }
@@ -177,33 +229,33 @@ fn buckets(name: &str, help: &str) -> HistogramOpts {
     HistogramOpts::from(opts(name, help)).buckets(SECONDS.to_vec())
 }
 
-fn register<C: Collector + Clone + 'static>(r: &Registry, made: prometheus::Result<C>) -> C {
+fn register<C: Collector + Clone + 'static>(r: &Register, made: prometheus::Result<C>) -> C {
     let collector = made.expect("the names and labels in this file are valid");
-    r.register(Box::new(collector.clone()))
+    r.add(collector.clone())
         .expect("each name in this file is used once");
     collector
 }
 
-fn counter(r: &Registry, name: &str, help: &str) -> IntCounter {
+fn counter(r: &Register, name: &str, help: &str) -> IntCounter {
     register(r, IntCounter::with_opts(opts(name, help)))
 }
 
-fn counters<P>(r: &Registry, name: &str, help: &str, labels: &[&str]) -> GenericCounterVec<P>
+fn counters<P>(r: &Register, name: &str, help: &str, labels: &[&str]) -> GenericCounterVec<P>
 where
     P: prometheus::core::Atomic + 'static,
 {
     register(r, GenericCounterVec::new(opts(name, help), labels))
 }
 
-fn gauge(r: &Registry, name: &str, help: &str) -> IntGauge {
+fn gauge(r: &Register, name: &str, help: &str) -> IntGauge {
     register(r, IntGauge::with_opts(opts(name, help)))
 }
 
-fn gauges(r: &Registry, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
+fn gauges(r: &Register, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
     register(r, IntGaugeVec::new(opts(name, help), labels))
 }
 
-fn histograms(r: &Registry, name: &str, help: &str, label: &str) -> HistogramVec {
+fn histograms(r: &Register, name: &str, help: &str, label: &str) -> HistogramVec {
     register(r, HistogramVec::new(buckets(name, help), &[label]))
 }
 
@@ -223,5 +275,21 @@ mod tests {
             !text.contains(r#"onnxruntime="""#),
             "the first value is replaced"
         );
+    }
+
+    #[test]
+    fn what_is_shown_is_defined() {
+        let metrics = Metrics::new("1.2.3");
+        for family in metrics.registry.gather() {
+            let mut defined = metrics.definitions().iter();
+            assert!(
+                defined.any(|d| d.name == family.name()),
+                "{}",
+                family.name()
+            );
+        }
+        let requests = &metrics.definitions()[0];
+        assert_eq!(requests.name, "safelight_requests_total");
+        assert_eq!(requests.labels, ["operation", "outcome"]);
     }
 }

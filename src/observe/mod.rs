@@ -6,5 +6,5 @@ mod metrics;
 mod request;
 
 pub use log::{Log, Record};
-pub use metrics::Metrics;
+pub use metrics::{Definition, Metrics};
 pub use request::{Picture, Request, Stages};

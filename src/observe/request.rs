@@ -11,7 +11,18 @@ use crate::error::Error;
 
 /// The stages of one job with the time each took, in their order.
 #[derive(Debug, Clone, Default)]
-pub struct Stages(Vec<(&'static str, Duration)>);
+pub struct Stages {
+    list: Vec<Stage>,
+    step: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Stage {
+    name: &'static str,
+    time: Duration,
+    /// The operation of a pipeline that it belongs to, counted from 1; 0 for none.
+    step: usize,
+}
 
 impl Stages {
     /// Runs `work` and notes its time under `name`, whether it succeeds or not.
@@ -24,23 +35,46 @@ impl Stages {
 
     /// Notes a time that was measured elsewhere.
     pub fn add(&mut self, name: &'static str, time: Duration) {
-        self.0.push((name, time));
+        let step = self.step;
+        self.list.push(Stage { name, time, step });
+    }
+
+    /// What is noted from now on belongs to this operation of a pipeline; 0 for none.
+    pub fn begin_step(&mut self, step: usize) {
+        self.step = step;
     }
 
     /// Adds all of `other`.
     pub fn extend(&mut self, other: &Self) {
-        self.0.extend_from_slice(&other.0);
+        self.list.extend_from_slice(&other.list);
+    }
+
+    /// Adds the times of `other`, each to the stage of its name.
+    pub fn merge(&mut self, other: &Self) {
+        for stage in &other.list {
+            match self.list.iter_mut().find(|own| own.name == stage.name) {
+                Some(own) => own.time += stage.time,
+                None => self.list.push(Stage { step: 0, ..*stage }),
+            }
+        }
     }
 
     /// Names and times.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, Duration)> {
-        self.0.iter().copied()
+        self.list.iter().map(|stage| (stage.name, stage.time))
     }
 
-    /// The value of a `Server-Timing` header (W3C Server Timing), in milliseconds.
+    /// The value of a `Server-Timing` header (W3C Server Timing), in milliseconds. The stages of a
+    /// pipeline's operations say which one they belong to.
     pub fn server_timing(&self) -> String {
-        let part = |(name, time): &(_, Duration)| format!("{name};dur={:.1}", ms(*time));
-        self.0.iter().map(part).collect::<Vec<_>>().join(", ")
+        let part = |stage: &Stage| {
+            let step = match stage.step {
+                0 => String::new(),
+                step => format!(";desc=\"operation {step}\""),
+            };
+            format!("{}{step};dur={:.1}", stage.name, ms(stage.time))
+        };
+        self.list.iter().map(part).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -109,11 +143,8 @@ impl Request {
 
     /// It was answered with `error`, whose status is `status`.
     pub fn failed(&mut self, error: &Error, status: u16) {
-        if let Error::Busy { what, .. } = error {
-            self.metrics
-                .rejections
-                .with_label_values(&[what.label()])
-                .inc();
+        if let Some(reason) = error.rejection() {
+            self.metrics.rejections.with_label_values(&[reason]).inc();
         }
         let outcome = match (error, status) {
             (Error::Cancelled, _) => "client_gone",
@@ -127,8 +158,14 @@ impl Request {
 
 impl Drop for Request {
     fn drop(&mut self) {
-        // A request that nobody ended was dropped by the server because its client is gone.
-        let (outcome, code) = self.outcome.unwrap_or(("client_gone", None));
+        // A request that nobody ended was dropped by the server because its client is gone, or
+        // because code of ours panicked.
+        let (outcome, code) = self
+            .outcome
+            .unwrap_or_else(|| match std::thread::panicking() {
+                true => ("server_error", Some(Error::Internal.code())),
+                false => ("client_gone", None),
+            });
         let m = &self.metrics;
         let elapsed = self.started.elapsed();
         m.in_flight.dec();

@@ -2,8 +2,8 @@
 //! then foreground colours, a new ground and a new place.
 
 use super::{
-    Context, Outcome, compose, edge, foreground,
-    geometry::{self, Position},
+    Context, Limits, Outcome, Shape, compose, edge, foreground,
+    geometry::{self, Canvas, Position},
     matting,
     options::{Cutout, Ground, OnEmpty, Region, RemoveBackground, Shadow},
 };
@@ -23,6 +23,7 @@ const VISIBLE: u8 = 13;
 pub fn apply(
     frame: Frame,
     options: &RemoveBackground,
+    ground: Option<Frame>,
     context: &mut Context<'_>,
 ) -> Result<Outcome, Error> {
     // A smaller result costs less when the picture is made smaller first; after a crop the
@@ -34,7 +35,7 @@ pub fn apply(
     } else {
         limited(frame, options)
     };
-    let region = region.map(|region| scaled(region, given, (frame.width(), frame.height())));
+    let region = region.map(|region| geometry::scaled(region, given, (frame.width(), frame.height())));
     let coarse = coarse(&frame, region, options, context)?;
     let confidence = edge::confidence(&coarse);
     if confidence == 0.0 && options.on_empty == OnEmpty::Error {
@@ -55,10 +56,10 @@ pub fn apply(
         options.model.as_ref().map(|m| m.0.as_str()),
     )?;
     let model = Some((entry.name.clone(), entry.license.clone()));
-    let ground = context.ground.take();
+    let limits = context.limits;
     let result = context
         .stages
-        .time("compose", || result(frame, matte, ground, options));
+        .time("compose", || result(frame, matte, ground, options, &limits))?;
     Ok(Outcome {
         frame: result.frame,
         matte: result.matte,
@@ -84,43 +85,12 @@ fn coarse(
     })
 }
 
-fn rect(region: Region, (width, height): (u32, u32)) -> Result<Rect, Error> {
-    let span = |from: geometry::Length, other: geometry::Length, side: u32| {
-        let (from, other) = (from.pixels(side), other.pixels(side));
-        let len = match region {
-            Region::Sized(_) => other,
-            Region::Corners(_) => other - from,
-        };
-        let inside = from >= 0 && len > 0 && from + len <= i64::from(side);
-        let outside = Error::RoiOutside { width, height };
-        inside.then_some((from as u32, len as u32)).ok_or(outside)
-    };
-    let (Region::Sized([left, top, a, b]) | Region::Corners([left, top, a, b])) = region;
-    let (x, wide) = span(left, a, width)?;
-    let (y, high) = span(top, b, height)?;
-    Ok(Rect {
-        x,
-        y,
-        width: wide,
-        height: high,
-    })
-}
-
-/// A rectangle of a picture that is scaled from one size to another; at least one pixel.
-fn scaled(rect: Rect, from: (u32, u32), to: (u32, u32)) -> Rect {
-    let span = |at: u32, len: u32, from: u32, to: u32| {
-        let edge = |v: u32| (f64::from(v) * f64::from(to) / f64::from(from)).round() as u32;
-        let start = edge(at).min(to - 1);
-        (start, edge(at + len).clamp(start + 1, to) - start)
-    };
-    let (x, width) = span(rect.x, rect.width, from.0, to.0);
-    let (y, height) = span(rect.y, rect.height, from.1, to.1);
-    Rect {
-        x,
-        y,
+fn rect(roi: Region, (width, height): (u32, u32)) -> Result<Rect, Error> {
+    geometry::region(roi, (width, height)).ok_or(Error::RoiOutside {
+        option: "roi",
         width,
         height,
-    }
+    })
 }
 
 /// The matte at the picture's resolution, with the options that shape its edge.
@@ -198,7 +168,8 @@ fn result(
     matte: Mask,
     ground: Option<Frame>,
     options: &RemoveBackground,
-) -> Composed {
+    limits: &Limits,
+) -> Result<Composed, Error> {
     let frame = if frame.layout() == Layout::Rgba {
         frame.without_alpha()
     } else {
@@ -233,6 +204,9 @@ fn result(
     let canvas = bounds
         .filter(|_| options.crop)
         .map(|bounds| geometry::crop_box(bounds, options.crop_margin.0, size));
+    if let Some(canvas) = canvas {
+        limits.check((canvas.width, canvas.height))?;
+    }
     let composed = |frame: Frame, matte: Option<Mask>| Composed {
         subject: bounds.map(|bounds| shown(bounds, canvas, size, &frame)),
         crop: canvas.map(|canvas| (canvas.width, canvas.height)),
@@ -245,7 +219,7 @@ fn result(
     };
     let alpha = alpha.map(|alpha| cropped(alpha.into_frame(), canvas, options));
     let alpha = match alpha {
-        Some(alpha) if options.output == Cutout::Mask => return composed(alpha, None),
+        Some(alpha) if options.output == Cutout::Mask => return Ok(composed(alpha, None)),
         alpha => alpha,
     };
     if options.shadow == Shadow::Drop {
@@ -261,14 +235,14 @@ fn result(
         _ => cutout,
     };
     let matte = alpha.map(|a| Mask::new(a.width(), a.height(), a.into_data()));
-    composed(cropped(frame, canvas, options), matte)
+    Ok(composed(cropped(frame, canvas, options), matte))
 }
 
 /// Where `bounds`, in a picture of `size`, is in the result that was made of it.
-fn shown(bounds: Rect, canvas: Option<geometry::Canvas>, size: (u32, u32), result: &Frame) -> Rect {
+fn shown(bounds: Rect, canvas: Option<Canvas>, size: (u32, u32), result: &Frame) -> Rect {
     let to = (result.width(), result.height());
     let Some(canvas) = canvas else {
-        return scaled(bounds, size, to);
+        return geometry::scaled(bounds, size, to);
     };
     // No margin cuts into the subject, so it is all on the canvas.
     let moved = Rect {
@@ -276,7 +250,7 @@ fn shown(bounds: Rect, canvas: Option<geometry::Canvas>, size: (u32, u32), resul
         y: (i64::from(bounds.y) - canvas.y) as u32,
         ..bounds
     };
-    scaled(moved, (canvas.width, canvas.height), to)
+    geometry::scaled(moved, (canvas.width, canvas.height), to)
 }
 
 /// The subject at the place and of the size that were asked for.
@@ -293,8 +267,8 @@ fn placed_anew(cutout: Frame, options: &RemoveBackground) -> Frame {
     geometry::place(cutout, subject, scale, position)
 }
 
-/// Cropped to a canvas where there is one, and within `max_megapixels`.
-fn cropped(frame: Frame, canvas: Option<geometry::Canvas>, options: &RemoveBackground) -> Frame {
+/// Cropped to the canvas, where there is one, and within `max_megapixels`.
+fn cropped(frame: Frame, canvas: Option<Canvas>, options: &RemoveBackground) -> Frame {
     match canvas {
         Some(canvas) => limited(geometry::crop_to(frame, canvas), options),
         None => limited(frame, options),
@@ -302,23 +276,65 @@ fn cropped(frame: Frame, canvas: Option<geometry::Canvas>, options: &RemoveBackg
 }
 
 fn limited(frame: Frame, options: &RemoveBackground) -> Frame {
-    let Some(limit) = options.max_megapixels.map(|limit| f64::from(limit.0) * 1e6) else {
-        return frame;
-    };
-    let (w, h) = (f64::from(frame.width()), f64::from(frame.height()));
-    if w * h <= limit {
-        return frame;
+    let size = (frame.width(), frame.height());
+    match limited_size(size, options) {
+        (width, height) if (width, height) != size => {
+            frame.resized(width, height, Filter::Lanczos3)
+        }
+        _ => frame,
     }
-    let shrink = (limit / (w * h)).sqrt();
-    // Rounded down, so that the product stays within the limit.
-    let side = |side: f64| ((side * shrink) as u32).max(1);
-    frame.resized(side(w), side(h), Filter::Lanczos3)
+}
+
+fn limited_size((width, height): (u32, u32), options: &RemoveBackground) -> (u32, u32) {
+    let (w, h) = (f64::from(width), f64::from(height));
+    match options.max_megapixels.map(|limit| f64::from(limit.0) * 1e6) {
+        Some(limit) if w * h > limit => {
+            let shrink = (limit / (w * h)).sqrt();
+            // Rounded down, so that the product stays within the limit.
+            let side = |side: f64| ((side * shrink) as u32).max(1);
+            (side(w), side(h))
+        }
+        _ => (width, height),
+    }
+}
+
+/// The bytes that [`apply`] holds at its peak, and the most that the result can be.
+pub fn outline(options: &RemoveBackground, shape: Shape, limits: &Limits) -> (u64, Shape) {
+    let pixels = shape.pixels();
+    let own = peak_bytes(options, pixels);
+    let opaque = matches!(
+        options.background,
+        Ground::Color([.., 255]) | Ground::Blur(_)
+    );
+    let mut after = Shape {
+        alpha: !opaque,
+        ..shape
+    };
+    if !options.crop {
+        after.size = limited_size(shape.size, options);
+        return (own, after);
+    }
+    // The subject may fill the picture, and what is larger than the limits is refused once its
+    // size is known.
+    let whole = Rect {
+        x: 0,
+        y: 0,
+        width: shape.size.0,
+        height: shape.size.1,
+    };
+    let canvas = geometry::crop_box(whole, options.crop_margin.0, shape.size);
+    after.exact = false;
+    after.size = limits.nearest((canvas.width, canvas.height));
+    // The crop is made beside the picture, of either and of the matte.
+    let crop = 5 * after.pixels();
+    after.size = limited_size(after.size, options);
+    (own.max(pixels * 5 + crop), after)
 }
 
 /// Bytes held at the peak, per pixel: the picture (4 with alpha), the matte and what refinement
 /// holds beside it (4), the cutout (4), a composed picture (4), a blurred ground (3); the numbers
 /// are checked against the process by `benches`.
-pub fn peak_bytes(options: &RemoveBackground, pixels: u64) -> u64 {
+fn peak_bytes(options: &RemoveBackground, pixels: u64) -> u64 {
     let ground = if matches!(options.background, Ground::Blur(_)) {
         3
     } else {

@@ -80,7 +80,7 @@ fn onto(cutout: Frame, ground: impl Iterator<Item = [u8; 3]>) -> Frame {
 }
 
 /// Porter and Duff, "Compositing Digital Images", SIGGRAPH 1984, for straight alpha.
-fn over(top: [u8; 4], bottom: [u8; 4]) -> [u8; 4] {
+pub(super) fn over(top: [u8; 4], bottom: [u8; 4]) -> [u8; 4] {
     match (top[3], bottom[3]) {
         (255, _) => top,
         (0, 0) => [0; 4],

@@ -52,25 +52,17 @@ pub fn apply(frame: Frame, options: &Restore, context: &mut Context<'_>) -> Resu
         }
     };
     if !wanted || options.strength.0 == 0.0 {
-        return Ok(outcome(frame, None));
+        return Ok(Outcome::of(frame));
     }
     let (engine, cancel) = (context.engine, context.cancel);
     let strength = options.strength.0;
     let frame = context
         .stages
         .time("restore", || engine.restore(name, frame, strength, cancel))?;
-    Ok(outcome(frame, model))
-}
-
-fn outcome(frame: Frame, model: Option<(String, String)>) -> Outcome {
-    Outcome {
-        full_size: (frame.width(), frame.height()),
-        frame,
-        matte: None,
+    Ok(Outcome {
         model,
-        confidence: None,
-        subject: None,
-    }
+        ..Outcome::of(frame)
+    })
 }
 
 /// Bytes held at the peak: the picture and its copy (4 bytes a pixel each).

@@ -54,6 +54,8 @@ const EACH: &[(&str, &str, &str, bool)] = &[
     ("format=webp", "quality", "30", true),
     ("format=webp", "lossless", "true", true),
     ("", "compression", "small", true),
+    ("format=jpeg", "progressive", "true", true),
+    ("format=jpeg", "subsampling", "4:4:4", true),
 ];
 
 #[test]

@@ -158,7 +158,7 @@ fn crop_margin_scale_and_position_move_the_subject() {
     let cropped = cut(&server, "crop=true");
     let expected = image::imageops::crop_imm(&whole, left, top, width, height).to_image();
     assert!(cropped == expected, "the crop is the subject's box");
-    let margin = |value: &str| cut(&server, &format!("crop=1&crop_margin={value}")).dimensions();
+    let margin = |value: &str| cut(&server, &format!("crop=true&crop_margin={value}")).dimensions();
     assert_eq!(margin("10"), (width + 20, height + 20));
     assert_eq!(margin("5+10px"), (width + 20, height + 10));
     assert_eq!(margin("1,2,3,4"), (width + 6, height + 4));

@@ -86,6 +86,8 @@ fn every_option_refuses_what_it_does_not_take_and_says_what_it_takes() {
         ("quality", "8.5"),
         ("lossless", "perhaps"),
         ("compression", "best"),
+        ("progressive", "maybe"),
+        ("subsampling", "4:1:1"),
     ] {
         refused(CUT, name, value);
     }

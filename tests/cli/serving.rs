@@ -27,7 +27,7 @@ fn strict_refuses_a_spool_on_a_disk_and_names_the_flags_for_a_container() {
         assert_eq!(ran.code, Some(78), "{}", ran.stderr);
         for part in [
             "not on a tmpfs",
-            "docker: --tmpfs /spool:size=256m,mode=0700",
+            "docker: --tmpfs /spool:uid=65532,mode=0700,size=512m",
             folder,
         ] {
             assert!(ran.stderr.contains(part), "{part}: {}", ran.stderr);
@@ -155,4 +155,18 @@ fn health_asks_a_running_service_and_misses_an_absent_one() {
     );
     let ran = run(&["health", "--address", "localhost"]);
     assert_eq!(ran.code, Some(2));
+}
+
+#[test]
+fn the_start_says_what_is_enforced_and_what_is_not() {
+    let mut server = common::spawn(&["--workers=1"]);
+    let yes = server.wait_for_line("\"start\",\"message\":\"enforced: ");
+    let no = server.wait_for_line("\"start\",\"message\":\"not enforced: ");
+    assert!(yes.contains("no core file is written"), "{yes}");
+    for part in ["API keys (--keys)", "--rate-per-address", "TLS"] {
+        assert!(no.contains(part) && !yes.contains(part), "{part}: {no}");
+    }
+    let server = &mut common::spawn(&["--workers=1", "--rate-per-address=60/min"]);
+    let yes = server.wait_for_line("\"message\":\"enforced: ");
+    assert!(yes.contains("60/min for each address"), "{yes}");
 }

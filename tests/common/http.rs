@@ -76,10 +76,34 @@ impl Answer {
             let seconds: u32 = head("retry-after").parse().expect("whole seconds");
             assert!((1..=60).contains(&seconds), "{what}: {seconds}");
         }
+        if status == 429 {
+            let seconds: u32 = head("retry-after").parse().expect("whole seconds");
+            assert!((1..=86_400).contains(&seconds), "{what}: {seconds}");
+        }
+        if status == 401 {
+            assert!(head("www-authenticate").starts_with("Bearer "), "{what}");
+        }
         for (name, value) in &self.headers {
             assert!(!value.contains(CANARY), "{what}: {name} repeats the client");
         }
         assert!(!text.contains(CANARY), "{what} repeats the client: {text}");
+    }
+
+    /// The chunks of an answer whose length was not declared (RFC 9112, section 7.1), joined;
+    /// `None` where its end is missing.
+    pub fn joined(&self) -> Option<Vec<u8>> {
+        let (mut body, mut whole) = (self.body.as_slice(), Vec::new());
+        loop {
+            let end = body.windows(2).position(|w| w == b"\r\n")?;
+            let size = std::str::from_utf8(&body[..end]).ok()?;
+            let size = usize::from_str_radix(size, 16).ok()?;
+            body = &body[end + 2..];
+            if size == 0 {
+                return Some(whole);
+            }
+            whole.extend_from_slice(body.get(..size)?);
+            body = body.get(size + 2..)?;
+        }
     }
 
     /// The picture, decoded by a crate that is not ours.
@@ -184,6 +208,25 @@ fn is_whole(bytes: &[u8]) -> bool {
         .lines()
         .find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
     length.is_some_and(|length: usize| bytes.len() >= end + 4 + length)
+}
+
+/// Sends these bytes and returns what comes back until the connection ends, as it is. A reset after
+/// an answer is an end too.
+pub fn exchange(address: SocketAddr, bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut stream = connect(address)?;
+    // A server may refuse and close before it has read all.
+    let _ = stream.write_all(bytes);
+    let (mut all, mut chunk) = (Vec::new(), [0; 16 << 10]);
+    loop {
+        match stream.read(&mut chunk) {
+            Ok(0) => return Ok(all),
+            Ok(n) => all.extend_from_slice(&chunk[..n]),
+            Err(e) if e.kind() == io::ErrorKind::ConnectionReset && !all.is_empty() => {
+                return Ok(all);
+            }
+            Err(e) => return Err(e),
+        }
+    }
 }
 
 fn parse(bytes: &[u8]) -> Option<Answer> {

@@ -393,6 +393,12 @@ pub fn skip(test: &str, needs: &str) {
     assert!(!all, "{line}, and SAFELIGHT_TEST_ALL=1 allows no skip");
 }
 
+/// A program of the tests' Python environment (`make test-deps`).
+pub fn python_tool(name: &str) -> Option<PathBuf> {
+    let python = std::env::var_os("SAFELIGHT_TEST_PYTHON").map(PathBuf::from)?;
+    Some(python.parent()?.join(name)).filter(|path| path.is_file())
+}
+
 /// A program on the path.
 pub fn tool(names: &[&str]) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
@@ -401,12 +407,6 @@ pub fn tool(names: &[&str]) -> Option<PathBuf> {
         .iter()
         .flat_map(|name| folders.iter().map(move |f| f.join(name)))
         .find(|p| p.is_file())
-}
-
-/// The Python of the tests, with their packages.
-pub fn python() -> Option<PathBuf> {
-    let python = PathBuf::from(std::env::var_os("SAFELIGHT_TEST_PYTHON")?);
-    python.is_file().then_some(python)
 }
 
 /// The folder of the tests' npm packages.

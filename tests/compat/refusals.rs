@@ -9,7 +9,8 @@ use crate::{
         http::{self, CANARY},
         pictures, spawn,
     },
-    form, picture, row, send,
+    form, picture, send,
+    table::Table,
 };
 
 /// What remove.bg answers with status 400: code and title.
@@ -155,6 +156,7 @@ fn every_code_of_remove_bg_is_reached_with_its_title() {
     let server = spawn(&[]);
     let small = spawn(&["--max-upload", "200KiB", "--max-megapixels", "0.5"]);
     let mut reached = BTreeSet::new();
+    let mut table = Table::of("any (remove.bg)");
     for (name, value, code) in FIELDS {
         let what = format!("{name}={value}");
         let answer = sent(&server, &[(name, value)]);
@@ -165,7 +167,7 @@ fn every_code_of_remove_bg_is_reached_with_its_title() {
         }
         let (found, detail) = refused(&what, &answer, 400);
         assert_eq!(found, *code, "{what}: {detail}");
-        row("wrong field", &what, &found);
+        table.row(&format!("`{what}`"), &format!("400 `{found}`"));
         reached.insert(found);
     }
     let whole = pictures::png(320, 240);
@@ -295,9 +297,10 @@ fn every_code_of_remove_bg_is_reached_with_its_title() {
         let (found, detail) = refused(what, &answer, 400);
         assert_eq!(found, code, "{what}: {detail}");
         assert!(detail.contains(in_detail), "{what}: {detail}");
-        row("wrong request", what, &found);
+        table.row(what, &format!("400 `{found}`"));
         reached.insert(found);
     }
+    table.finish();
     let known: BTreeSet<_> = TITLES.iter().map(|(code, _)| (*code).to_owned()).collect();
     let missed: Vec<_> = known.difference(&reached).collect();
     assert!(missed.is_empty(), "not reached: {missed:?}");

@@ -7,6 +7,7 @@ use crate::{
     REMBG, SIZE,
     common::{Answer, Form, Server, http::CANARY, pictures, shared, skip, spawn},
     good, picture,
+    table::Table,
 };
 
 /// Names of models that rembg takes and that this build does not hold.
@@ -204,6 +205,7 @@ fn invalid(what: &str, answer: &Answer) -> Vec<Value> {
 #[test]
 fn every_wrong_parameter_is_refused_in_the_shape_of_fastapi() {
     let server = spawn(&[]);
+    let mut table = Table::of("any (rembg)");
     for (name, value, kind) in [
         ("a", "zq7canary", "bool_parsing"),
         ("om", "2", "bool_parsing"),
@@ -236,6 +238,7 @@ fn every_wrong_parameter_is_refused_in_the_shape_of_fastapi() {
             assert_eq!(list[0]["loc"], json!([place, name]), "{what}");
             assert_eq!(list[0]["type"], kind, "{what}");
         }
+        table.row(&format!("`{what}`"), &format!("422 `{kind}`"));
     }
     let fields = [("a", "x"), ("af", "300"), ("model", "none"), ("bgc", "x")];
     let list = invalid("several", &posted(&server, "", &fields));
@@ -271,7 +274,9 @@ fn every_wrong_parameter_is_refused_in_the_shape_of_fastapi() {
         let list = invalid(what, &answer);
         assert_eq!(list[0]["loc"], json!(["body", "file"]), "{what}");
         assert_eq!(list[0]["type"], "missing", "{what}");
+        table.row(what, "422 `missing`");
     }
+    table.finish();
     server.assert_books_balance();
 }
 

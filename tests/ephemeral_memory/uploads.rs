@@ -92,6 +92,34 @@ pub fn in_sequence(server: &Server) -> Pieces {
     pieces.file(Kind::Upload, &ground);
     pieces.pixels(&pictures::decoded(&ground));
     pieces.answer(&answer.body, false);
+    // Decoded at a quarter of its size, on a way of its own.
+    let jpeg = photograph(&pictures::noise(1200, 900, 12), 120);
+    send(
+        server,
+        &mut pieces,
+        "/v1/transform?width=200&format=webp&lossless=true",
+        &jpeg,
+        true,
+    );
+    let noise = uncompressed(&pictures::noise(352, 352, 13));
+    let turned = "/v1/transform?rotate=90&flip=h&pad=3&radius=9&compression=small";
+    send(server, &mut pieces, turned, &noise, false);
+    let list = r#"[{"op":"restore","strength":0},{"op":"transform","flip":"v"}]"#;
+    let piped = uncompressed(&pictures::noise(352, 352, 14));
+    let answer = server.form("/v1/pipeline", Form::of(&piped).text("ops", list));
+    assert_eq!(answer.status, 200);
+    pieces.file(Kind::Upload, &piped);
+    pieces.pixels(&pictures::decoded(&piped));
+    pieces.answer(&answer.body, false);
+    let batch = [15, 16].map(|seed| uncompressed(&pictures::noise(352, 352, seed)));
+    let form = Form::of(&batch[0]).file("file", "b", &batch[1]);
+    let answer = server.form("/v1/batch", form.text("ops", list));
+    assert_eq!(answer.status, 200);
+    for file in &batch {
+        pieces.file(Kind::Upload, file);
+        pieces.pixels(&pictures::decoded(file));
+    }
+    pieces.answer(&answer.joined().expect("all of the ZIP"), false);
     let inspected = uncompressed(&pictures::noise(300, 300, 11));
     assert_eq!(server.form("/v1/inspect", Form::of(&inspected)).status, 200);
     pieces.file(Kind::Upload, &inspected);

@@ -7,9 +7,10 @@ use zune_jpeg::{
     zune_core::{bytestream::ZCursor, colorspace::ColorSpace, options::DecoderOptions},
 };
 
+use super::scaled;
 use crate::{
     codec::{
-        Color, Header, MAX_PROFILE,
+        Color, Format, Header, MAX_PROFILE,
         color::{Raw, Samples},
     },
     error::Error,
@@ -63,6 +64,52 @@ pub(super) fn decode(bytes: &[u8], header: &Header) -> Result<Raw, Error> {
         height: header.height,
         samples,
         data,
+        profile,
+    })
+}
+
+/// How much larger than what is made of it a picture has to be decoded, so that the filter of the
+/// resize, and not the blocks of the file, decides what is seen.
+const ROOM: f64 = 1.5;
+
+/// The picture at a fraction of its size; `None` where the whole has to be decoded.
+pub(super) fn decode_down_to(
+    bytes: &[u8],
+    header: &Header,
+    least: (u32, u32),
+    even: bool,
+) -> Option<Raw> {
+    let plain = header.format == Format::Jpeg && header.hints.rgb_flag.is_none();
+    if !plain || !matches!(header.color, Color::Gray | Color::Rgb) {
+        return None;
+    }
+    let enough = |full: u32, least: u32, divisor: u32| {
+        let fits = f64::from(full) >= ROOM * f64::from(least) * f64::from(divisor);
+        fits && (full.is_multiple_of(divisor) || !even)
+    };
+    let divisor = [8, 4, 2].into_iter().find(|divisor| {
+        enough(header.width, least.0, *divisor) && enough(header.height, least.1, *divisor)
+    })?;
+    let size = (header.width as usize, header.height as usize);
+    let scaled = scaled::decode(bytes, size, divisor as usize)?;
+    let profile = if header.has_profile {
+        let mut decoder = JpegDecoder::new(ZCursor::new(bytes));
+        decoder.decode_headers().ok()?;
+        decoder
+            .icc_profile()
+            .filter(|profile| profile.len() <= MAX_PROFILE)
+    } else {
+        None
+    };
+    Some(Raw {
+        width: scaled.width as u32,
+        height: scaled.height as u32,
+        samples: if scaled.gray {
+            Samples::Gray
+        } else {
+            Samples::Rgb
+        },
+        data: scaled.data,
         profile,
     })
 }

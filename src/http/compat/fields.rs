@@ -64,6 +64,7 @@ impl Reader {
     fn unpack(&self, upload: &mut Upload) -> Result<(), Error> {
         if let Some(mut text) = upload.take(self.encoded) {
             text.set_reason(Reason::Error);
+            text.take_digest();
             let picture = b64::decoded(text.reader()?, &self.spool, self.limit)?;
             text.close(Reason::Decoded);
             self.put(upload, picture);
@@ -72,6 +73,7 @@ impl Reader {
             return Ok(());
         };
         body.set_reason(Reason::Error);
+        body.take_digest();
         let mut fields = 0;
         let member = |name: &str, value: &mut dyn Read| {
             fields += 1;

@@ -8,11 +8,18 @@ pub mod removebg;
 
 use actix_web::{HttpRequest, http::header};
 
-use crate::ops::options::Spec;
+use super::error::Refuse;
+use crate::ops::{Kind, options::Spec};
 
 /// What a route of another service's interface takes and answers, for the OpenAPI document.
 #[derive(Debug)]
 pub struct Contract {
+    /// Its name in metrics and logs.
+    pub operation: &'static str,
+    /// The operation that a key must allow; empty where any key will do.
+    pub scope: &'static str,
+    /// Writes an error that comes before the route's handler, such as that of a wrong key.
+    pub refuse: Refuse,
     /// Text fields.
     pub fields: &'static [Spec],
     /// Whether they may also be query parameters.
@@ -31,6 +38,18 @@ pub struct Contract {
 
 /// What is said where a client asks for a picture to be fetched.
 const NO_URLS: &str = "URL input is disabled on this server";
+
+/// The operation of ours that the peers' routes stand for.
+const SCOPE: &str = Kind::RemoveBackground.name();
+
+/// A truth value in any of the words that these services take, in any case (those of pydantic).
+fn truth(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" | "t" | "y" => Some(true),
+        "false" | "0" | "no" | "off" | "f" | "n" => Some(false),
+        _ => None,
+    }
+}
 
 /// A request's header as text; empty where there is none.
 fn header_text(http: &HttpRequest, name: header::HeaderName) -> &str {

@@ -12,20 +12,22 @@ use super::{
         AppState,
         body::Guarded,
         error::{head, status},
-        images::{self, query_pairs},
+        guard::caught,
+        images::{self, query_pairs, shown},
+        receipt::Wanted,
         upload::Expected,
     },
-    Contract, NO_URLS,
+    Contract, NO_URLS, SCOPE, truth,
 };
 use crate::{
     engine::{Engine, manifest::Task},
-    ephemeral::Lease,
+    ephemeral::{Lease, Reason, Spool},
     error::Error,
     job::{Accept, Answer},
     observe::Request,
     ops::{
         Kind, Plan,
-        options::{self, Spec, Value},
+        options::{self, Spec},
     },
 };
 
@@ -151,12 +153,21 @@ const ERRORS: &[(&str, &str)] = &[
         "400",
         "The request is wrong, or asks for a URL to be fetched.",
     ),
+    (
+        "401",
+        "An API key is needed, or the one sent is not known; see WWW-Authenticate.",
+    ),
+    ("403", "The API key does not allow this operation."),
     ("408", "The upload was too slow."),
     ("413", "The body is too large."),
     ("415", "The format is unknown or disabled."),
     (
         "422",
         "A parameter is wrong, or the picture cannot be worked on.",
+    ),
+    (
+        "429",
+        "Too fast, or the key's megapixels are used up; see Retry-After.",
     ),
     ("500", "The service failed."),
     ("503", "The service is full or stopping; see Retry-After."),
@@ -166,6 +177,9 @@ const ERRORS: &[(&str, &str)] = &[
 
 /// `POST /api/remove`.
 pub const POST: Contract = Contract {
+    operation: NAME,
+    scope: SCOPE,
+    refuse,
     fields: FIELDS,
     query: true,
     files: FILES,
@@ -180,7 +194,13 @@ pub const GET: Contract = Contract {
     answers: &[],
     errors: &[
         ("400", "URL input is disabled on this server."),
+        (
+            "401",
+            "An API key is needed, or the one sent is not known; see WWW-Authenticate.",
+        ),
+        ("403", "The API key does not allow this operation."),
         ("422", "A parameter is missing or wrong."),
+        ("429", "Too fast; see Retry-After."),
     ],
     ..POST
 };
@@ -240,12 +260,25 @@ impl Invalid {
 /// `POST /api/remove`.
 pub async fn post(http: HttpRequest, payload: Payload, state: Data<AppState>) -> HttpResponse {
     let mut request = state.begin(NAME);
-    match process(&http, payload, &state, &mut request).await {
+    let wanted = match Wanted::read(&http, state.signer.as_ref()) {
+        Ok(wanted) => wanted,
+        Err(error) => return refused(&error.into(), request),
+    };
+    let spool = state.spool_for(wanted.as_ref());
+    let work = async { Ok(process(&http, payload, &state, &spool, &mut request).await) };
+    let done = caught(work)
+        .await
+        .unwrap_or_else(|error| Err(error.into()));
+    let mut response = match done {
         Ok((answer, lease)) => {
             images::head(&answer, &request).body(Guarded::new(answer.bytes, lease, request))
         }
         Err(refusal) => refused(&refusal, request),
+    };
+    if let Some(wanted) = wanted {
+        wanted.put_into(&mut response);
     }
+    response
 }
 
 /// `GET /api/remove?url=`: nothing is fetched from anywhere.
@@ -275,18 +308,19 @@ async fn process(
     http: &HttpRequest,
     payload: Payload,
     state: &Data<AppState>,
+    spool: &Spool,
     request: &mut Request,
 ) -> Result<(Answer, Lease), Refusal> {
     let query = query_pairs(http)?;
-    let expected = Expected::of_peer(&[], &[], &[]);
-    let mut upload = images::receive(http, payload, expected, state, request).await?;
+    let expected = Expected::of_peer(&[], &[], &[], &state.settings);
+    let mut upload = images::receive(http, payload, expected, state, spool, request).await?;
     let sent = Sent {
         query: &query,
         form: &upload.options,
     };
-    let plan = plan(&sent, upload.picture.is_some(), &state.engine);
-    let plan = plan.inspect_err(|_| upload.set_reason(crate::ephemeral::Reason::Error))?;
-    Ok(images::carry(upload, plan, Accept::Any, state, request).await?)
+    let plan = plan(&sent, !upload.pictures.is_empty(), &state.engine);
+    let plan = plan.inspect_err(|_| upload.set_reason(Reason::Error))?;
+    Ok(images::carry(http, upload, (plan, Accept::Any), state, request).await?)
 }
 
 fn plan(sent: &Sent<'_>, has_picture: bool, engine: &Engine) -> Result<Plan, Refusal> {
@@ -385,7 +419,7 @@ impl<'a> Sent<'a> {
         let Some((place, text)) = self.find(name) else {
             return Ok(false);
         };
-        bool::parse(text).ok_or_else(|| Invalid {
+        truth(text).ok_or_else(|| Invalid {
             kind: "bool_parsing",
             place,
             name,
@@ -496,8 +530,11 @@ fn installed(engine: &Engine) -> Vec<&str> {
 
 /// The answer to a request that failed, in FastAPI's shape.
 fn refused(refusal: &Refusal, mut request: Request) -> HttpResponse {
-    let (error, status, detail) = match refusal {
-        Refusal::Failed(error) => (error.clone(), status(error), json!(error.to_string())),
+    match refusal {
+        Refusal::Failed(error) => {
+            request.failed(error, status(error).as_u16());
+            refuse(shown(error), &request.id)
+        }
         Refusal::Invalid(invalid) => {
             let first = invalid.first().map_or("file", |first| first.name);
             let error = match first {
@@ -505,9 +542,15 @@ fn refused(refusal: &Refusal, mut request: Request) -> HttpResponse {
                 name => Error::bad_value(name, ""),
             };
             let all: Vec<_> = invalid.iter().map(Invalid::json).collect();
-            (error, StatusCode::UNPROCESSABLE_ENTITY, json!(all))
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            request.failed(&error, status.as_u16());
+            head(&error, status, &request.id).json(json!({ "detail": all }))
         }
-    };
-    request.failed(&error, status.as_u16());
-    head(&error, status, &request.id).json(json!({ "detail": detail }))
+    }
+}
+
+/// An error with a sentence as its detail.
+fn refuse(error: &Error, request_id: &str) -> HttpResponse {
+    let detail = json!({ "detail": error.to_string() });
+    head(error, status(error), request_id).json(detail)
 }

@@ -18,8 +18,6 @@ async function start() {
   page.limit = catalogue.maxUpload();
   $("max-size").textContent = bytes(page.limit);
   $("openapi-link").hidden = !catalogue.published;
-  $("docs-link").hidden = !catalogue.has("/docs");
-  $("privacy-link").hidden = !catalogue.has("/v1/privacy");
   makeTabs(catalogue.operations());
   listen();
   render();

@@ -5,8 +5,9 @@
 
 pub mod value;
 
+pub use transform::{Fit, Flip, Gravity, Kernel, Rotate, Spot, Transform};
 pub use value::{
-    Ground, Int, Kind, Margins, ModelName, Num, Place, Region, Rgba, Scale, Trimap, Value,
+    Extent, Ground, Int, Kind, Margins, ModelName, Num, Place, Region, Rgba, Scale, Trimap, Value,
 };
 
 use crate::error::Error;
@@ -67,6 +68,9 @@ macro_rules! options {
         }
     };
 }
+
+// Below the macro that it uses.
+mod transform;
 
 choice! {
     /// What background removal answers with.
@@ -227,6 +231,18 @@ choice! {
     }
 }
 
+choice! {
+    /// At which resolution JPEG keeps colour.
+    ColorDetail {
+        /// Half below quality 90, full from there up.
+        Auto = "auto",
+        /// Half in both directions.
+        Half = "4:2:0",
+        /// Full.
+        Full = "4:4:4",
+    }
+}
+
 options! {
     /// How the result is written; the same for every operation.
     Output {
@@ -238,6 +254,10 @@ options! {
         lossless: bool = "false",
         /// How hard the encoder of PNG and lossless WebP tries.
         compression: PngEffort = "fast",
+        /// JPEG that is shown coarsely before all of it has come.
+        progressive: bool = "false",
+        /// Resolution of colour in JPEG; auto is half below quality 90 and full from there up.
+        subsampling: ColorDetail = "auto",
     }
 }
 
@@ -273,6 +293,7 @@ mod tests {
     fn every_default_is_a_value_of_its_own_option() {
         check::<RemoveBackground>();
         check::<Restore>();
+        check::<Transform>();
         check::<Output>();
     }
 

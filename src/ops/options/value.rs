@@ -59,13 +59,9 @@ pub trait Value: Sized {
 impl Value for bool {
     const KIND: Kind = Kind::Flag;
 
-    /// HTML forms, query strings and other services write truth in many ways.
+    /// In any case: Python writes `True`, and so do clients that are generated in it.
     fn parse(text: &str) -> Option<Self> {
-        match text.to_ascii_lowercase().as_str() {
-            "true" | "1" | "yes" | "on" | "t" | "y" => Some(true),
-            "false" | "0" | "no" | "off" | "f" | "n" => Some(false),
-            _ => None,
-        }
+        text.to_ascii_lowercase().parse().ok()
     }
 }
 
@@ -138,7 +134,7 @@ pub(super) use choice;
 pub struct ModelName(pub String);
 
 impl Value for ModelName {
-    const KIND: Kind = Kind::Text("the name of a model; GET /v1/models lists them", "cutout");
+    const KIND: Kind = Kind::Text("the name of a model; GET /v1/models lists them", "");
 
     fn parse(text: &str) -> Option<Self> {
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
@@ -299,6 +295,21 @@ impl Value for Trimap {
             erode: words.next()?.parse().ok()?,
         };
         (words.next().is_none() && trimap.erode <= 1000).then_some(trimap)
+    }
+}
+
+/// A length in pixels, or in percent of the shorter side.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Extent(pub Length);
+
+impl Value for Extent {
+    const KIND: Kind = Kind::Text(
+        "a length from 0, in pixels or percent of the shorter side",
+        "50%",
+    );
+
+    fn parse(text: &str) -> Option<Self> {
+        length(text).map(Self)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Pictures made in code, so that nothing has to be checked in or fetched.
 
 pub mod crafted;
+pub mod kinds;
 
 use std::io::{Cursor, Read};
 

@@ -18,20 +18,22 @@ use super::{
     super::{
         AppState,
         body::Guarded,
+        guard::caught,
         images::{self, query_pairs},
+        receipt::Wanted,
         upload::Expected,
     },
-    Contract,
+    Contract, SCOPE,
     fields::{Form, Reader},
     header_text,
 };
 use crate::{
-    ephemeral::{Lease, Reason},
+    ephemeral::{Lease, Reason, Spool},
     error::Error,
     harden::stack::scrubbed,
     job::{Accept, Answer},
     observe::Request,
-    ops::{Kind, Plan},
+    ops::{self, Kind, Plan},
 };
 use refusal::{Place, Refusal};
 pub use wishes::FIELDS;
@@ -56,13 +58,20 @@ const FURTHER: &[(&str, &str)] = &[(ENCODED, ""), (GROUND, "")];
 /// that counts them, and clients stop where they believe that they have none.
 const PLENTY: u64 = 99_999;
 
+const NO_ENTRY: (&str, &str) = (
+    "403",
+    "An API key is needed, is not known, or does not allow this.",
+);
+const TOO_FAST: (&str, &str) = ("429", "Too fast; see Retry-After.");
 const ERRORS: &[(&str, &str)] = &[
     (
         "400",
         "A field is wrong, or the picture cannot be worked on.",
     ),
+    ("402", "The API key's megapixels are used up."),
+    NO_ENTRY,
     ("408", "The upload was too slow."),
-    ("429", "The service is full; see Retry-After."),
+    ("429", "Too fast, or the service is full; see Retry-After."),
     ("500", "The service failed."),
     ("503", "The service is about to stop; see Retry-After."),
     ("504", "The work took too long."),
@@ -70,6 +79,9 @@ const ERRORS: &[(&str, &str)] = &[
 
 /// `POST /v1.0/removebg`.
 pub const REMOVE: Contract = Contract {
+    operation: NAME,
+    scope: SCOPE,
+    refuse: refusal::before,
     fields: FIELDS,
     query: false,
     files: FILES,
@@ -86,41 +98,60 @@ pub const REMOVE: Contract = Contract {
 };
 /// `GET /v1.0/account`.
 pub const ACCOUNT: Contract = Contract {
+    scope: "",
     fields: &[],
-    query: false,
     files: &[],
     bodies: &[],
     answers: &["application/json"],
-    errors: &[],
-    error: REMOVE.error,
+    errors: &[NO_ENTRY, TOO_FAST],
+    ..REMOVE
 };
 /// `POST /v1.0/improve`.
 pub const IMPROVE: Contract = Contract {
     answers: &[],
-    errors: &[("501", "Refused on purpose: it exists to keep pictures.")],
+    errors: &[
+        NO_ENTRY,
+        TOO_FAST,
+        ("501", "Refused on purpose: it exists to keep pictures."),
+    ],
     ..ACCOUNT
 };
 
 /// `POST /v1.0/removebg`.
 pub async fn remove(http: HttpRequest, payload: Payload, state: Data<AppState>) -> HttpResponse {
     let mut request = state.begin(NAME);
-    match process(&http, payload, &state, &mut request).await {
+    let place = Place::at(&state.settings);
+    let wanted = match Wanted::read(&http, state.signer.as_ref()) {
+        Ok(wanted) => wanted,
+        Err(error) => return Refusal::of(&error, &place).answer(request),
+    };
+    let spool = state.spool_for(wanted.as_ref());
+    let work = async { Ok(process(&http, payload, &state, &spool, &mut request).await) };
+    let done = caught(work)
+        .await
+        .unwrap_or_else(|error| Err(Refusal::of(&error, &place)));
+    let mut response = match done {
         Ok((answer, lease, wishes)) => picture(&http, answer, lease, &wishes, request),
         Err(refusal) => refusal.answer(request),
+    };
+    if let Some(wanted) = wanted {
+        wanted.put_into(&mut response);
     }
+    response
 }
 
 async fn process(
     http: &HttpRequest,
     payload: Payload,
     state: &Data<AppState>,
+    spool: &Spool,
     request: &mut Request,
 ) -> Result<(Answer, Lease, Wishes), Refusal> {
     let place = Place::at(&state.settings);
     let other = |error| Refusal::of(&error, &place);
     let mut options = query_pairs(http).map_err(other)?;
-    let expected = Expected::of_peer(FURTHER, &[ENCODED], &Form::TYPES);
-    let mut upload = images::receive(http, payload, expected, state, request)
+    let expected = Expected::of_peer(FURTHER, &[ENCODED], &Form::TYPES, &state.settings);
+    let mut upload = images::receive(http, payload, expected, state, spool, request)
         .await
         .map_err(other)?;
     if upload.files.iter().any(|(name, _)| *name != GROUND) {
@@ -130,7 +161,7 @@ async fn process(
                 _ => Form::Pairs,
             },
             encoded: ENCODED,
-            spool: state.spool.clone(),
+            spool: spool.clone(),
             limit: state.settings.max_upload.0,
         };
         // Megabytes are decoded: not on a thread that serves connections.
@@ -140,19 +171,23 @@ async fn process(
     }
     options.append(&mut upload.options);
     let decoded = upload.take(ENCODED);
+    let ground = upload.files.iter_mut().find(|(name, _)| *name == GROUND);
     let sources = Sources {
-        picture: upload.picture.is_some(),
+        picture: !upload.pictures.is_empty(),
         encoded: decoded.is_some(),
-        ground: upload.files.iter().any(|(name, _)| *name == GROUND),
+        ground: ground.is_some(),
     };
-    upload.picture = upload.picture.or(decoded);
+    if let Some((name, _)) = ground {
+        *name = ops::BACKGROUND;
+    }
+    upload.pictures.extend(decoded);
     let plan = Wishes::read(&options, &sources).and_then(|wishes| {
         let plan = Plan::single(Kind::RemoveBackground, wishes.pairs()).map_err(other)?;
         plan.check(&state.engine).map_err(other)?;
         Ok((plan, wishes))
     });
     let (plan, wishes) = plan.inspect_err(|_| upload.set_reason(Reason::Error))?;
-    let carried = images::carry(upload, plan, Accept::PngOrJpeg, state, request).await;
+    let carried = images::carry(http, upload, (plan, Accept::PngOrJpeg), state, request).await;
     let (answer, lease) = carried.map_err(|error| {
         let mut place = place;
         place.region = wishes.region;
@@ -246,7 +281,7 @@ pub async fn improve() -> HttpResponse {
     let error = Error::RefusedByDesign(
         "This route exists to keep pictures for training, and this service keeps none.",
     );
-    refusal::answer_to(&error, &Uuid::new_v4().to_string())
+    refusal::before(&error, &Uuid::new_v4().to_string())
 }
 
 #[cfg(test)]

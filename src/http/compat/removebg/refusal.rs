@@ -6,7 +6,10 @@ use actix_web::{HttpResponse, http::StatusCode};
 use serde_json::json;
 
 use super::{
-    super::super::error::{head, status},
+    super::super::{
+        error::{head, status},
+        images::shown,
+    },
     rate_limit,
 };
 use crate::{config::Settings, error::Error, observe::Request, ops::geometry::Length};
@@ -23,7 +26,7 @@ pub struct Refusal {
 }
 
 /// What has to be known to say what an error means.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Place {
     /// Bytes of a picture at most.
     max_bytes: u64,
@@ -104,6 +107,12 @@ impl Refusal {
             title: error.title().into(),
             detail: Some(error.to_string().into()),
         };
+        // What is not its own code, but its own status and title.
+        let titled = |status, code: &'static str, title: &'static str| Self {
+            code: code.into(),
+            title: title.into(),
+            ..own(status)
+        };
         let megapixels = |actual: u64| {
             let limit = place.max_megapixels;
             format!(
@@ -133,10 +142,13 @@ impl Refusal {
                 of("resolution_too_high", "Image resolution too high")
                     .detail(megapixels(actual.div_ceil(1_000_000)))
             }
-            Error::SideTooLong { .. } | Error::JobTooLarge { .. } => {
+            Error::SideTooLong { .. }
+            | Error::JobTooLarge { .. }
+            | Error::KeyPixels { .. }
+            | Error::ResultTooLarge { .. } => {
                 of("resolution_too_high", "Image resolution too high").detail(error.to_string())
             }
-            Error::RoiOutside { width, height } => {
+            Error::RoiOutside { width, height, .. } => {
                 let exceeds = place.region.is_none_or(|corners| {
                     let sides = [*width, *height, *width, *height];
                     corners
@@ -155,27 +167,38 @@ impl Refusal {
                  https://www.remove.bg/supported-images.",
             ),
             // The only status after which clients of remove.bg wait and try again.
-            Error::Busy { .. } => Self {
-                status: StatusCode::TOO_MANY_REQUESTS,
-                code: "rate_limit_exceeded".into(),
-                title: "Rate limit exceeded".into(),
-                ..own(StatusCode::TOO_MANY_REQUESTS)
+            Error::Busy { .. } | Error::SpoolFull | Error::RateLimited { .. } => titled(
+                StatusCode::TOO_MANY_REQUESTS,
+                "rate_limit_exceeded",
+                "Rate limit exceeded",
+            ),
+            Error::QuotaExceeded { .. } => titled(
+                StatusCode::PAYMENT_REQUIRED,
+                "insufficient_credits",
+                "Insufficient credits",
+            ),
+            Error::MissingKey => titled(StatusCode::FORBIDDEN, "auth_failed", "Missing API Key"),
+            Error::WrongKey => titled(StatusCode::FORBIDDEN, "auth_failed", "API Key invalid"),
+            // To the books the client is gone; should it be there, it is told what it sent.
+            Error::Cancelled => Self {
+                error: Box::new(Error::Cancelled),
+                ..Self::of(shown(error), place)
             },
             Error::MalformedRequest(_)
             | Error::UnknownOption { .. }
             | Error::BadValue { .. }
+            | Error::OptionsConflict(_)
             | Error::InStep { .. }
             | Error::TooManyFields { .. }
             | Error::FieldTooLong { .. }
             | Error::ModelMissing { .. }
             | Error::StepMissing { .. } => own(StatusCode::BAD_REQUEST),
-            Error::NotFound
+            Error::NotAllowed { .. }
+            | Error::NotFound
             | Error::MethodNotAllowed { .. }
             | Error::UploadTooSlow { .. }
             | Error::ShuttingDown
-            | Error::SpoolFull
             | Error::DeadlinePassed { .. }
-            | Error::Cancelled
             | Error::RefusedByDesign(_)
             | Error::ModelFailed
             | Error::Internal => own(status(error)),
@@ -217,14 +240,7 @@ impl Refusal {
     }
 }
 
-/// The answer to a request that is refused whatever it holds.
-pub fn answer_to(error: &Error, request_id: &str) -> HttpResponse {
-    let refusal = Refusal {
-        error: Box::new(error.clone()),
-        status: status(error),
-        code: error.code().into(),
-        title: error.title().into(),
-        detail: Some(error.to_string().into()),
-    };
-    refusal.respond(request_id)
+/// The answer to a request that is refused before its picture is looked at.
+pub fn before(error: &Error, request_id: &str) -> HttpResponse {
+    Refusal::of(error, &Place::default()).respond(request_id)
 }

@@ -1,6 +1,9 @@
 //! The fields of remove.bg, in options of ours.
 
-use super::{super::NO_URLS, refusal::Refusal};
+use super::{
+    super::{NO_URLS, truth},
+    refusal::Refusal,
+};
 use crate::{
     error::Error,
     ops::{
@@ -348,7 +351,7 @@ impl<'a> Sent<'a> {
     }
 
     fn flag(&self, name: &'static str) -> Result<bool, Refusal> {
-        let read = |text| bool::parse(text).ok_or_else(|| self.wrong(name));
+        let read = |text| truth(text).ok_or_else(|| self.wrong(name));
         self.find(name).map_or(Ok(false), read)
     }
 

@@ -1,0 +1,435 @@
+//! `Plan`: a checked list of operations, and the loop that applies it.
+
+use serde_json::Value;
+
+use super::{
+    Context, Kind, Limits, Op, Outcome, Sampled, Shape, Source, WATERMARK, background,
+    options::{self, Options, Output, Spec},
+    restore, transform,
+};
+use crate::{
+    engine::{Engine, manifest::Task},
+    error::Error,
+    frame::{Frame, Layout},
+};
+
+/// Operations of a pipeline at most.
+const MAX_OPS: usize = 10;
+/// Bytes of a pipeline's list at most.
+const MAX_LIST: usize = 16 << 10;
+
+/// The option that lists the operations of a pipeline.
+pub const OPS: Spec = Spec {
+    name: "ops",
+    default: "",
+    kind: options::Kind::Text(
+        "a JSON list of 1 to 10 operations: objects of `op` and its options",
+        r#"[{"op":"remove-background"},{"op":"transform","width":1024}]"#,
+    ),
+    doc: "The operations, in their order.",
+};
+
+/// What can be asked for in one request: one operation, or a list of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recipe {
+    /// One operation, whose options are those of the request.
+    Single(Kind),
+    /// The operations of the option `ops`.
+    Pipeline,
+}
+
+impl Recipe {
+    /// The name in routes, metrics and logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Single(kind) => kind.name(),
+            Self::Pipeline => "pipeline",
+        }
+    }
+
+    /// What it does, in a sentence.
+    pub const fn about(self) -> &'static str {
+        match self {
+            Self::Single(kind) => kind.about(),
+            Self::Pipeline => "Applies up to ten operations to a picture, in their order.",
+        }
+    }
+
+    /// Its options, those of the output included.
+    pub fn specs(self) -> impl Iterator<Item = &'static Spec> + Clone {
+        let own = match self {
+            Self::Single(kind) => kind.specs(),
+            Self::Pipeline => std::slice::from_ref(&OPS),
+        };
+        own.iter().chain(Output::SPECS)
+    }
+
+    /// Further pictures that it takes, by field name, with what they are.
+    pub const fn files(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Single(kind) => kind.files(),
+            Self::Pipeline => &super::FILES,
+        }
+    }
+
+    /// The plan that these options write; later pairs win. `None` where options of a pipeline that
+    /// are right so far do not hold its list yet.
+    ///
+    /// # Errors
+    /// [`Error::UnknownOption`], [`Error::BadValue`], [`Error::FieldTooLong`]; within
+    /// [`Error::InStep`] where an operation of the list is wrong.
+    pub fn plan<'a>(
+        self,
+        pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Option<Plan>, Error> {
+        match self {
+            Self::Single(kind) => Plan::single(kind, pairs).map(Some),
+            Self::Pipeline => Plan::listed(pairs),
+        }
+    }
+}
+
+/// What to do with a picture: operations in their order, and how the result is written. A plan
+/// that exists is right as far as can be known without the picture.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    ops: Vec<Op>,
+    output: Output,
+    /// Whether an error names the operation's place.
+    listed: bool,
+}
+
+/// What is known of a plan's work before any of it is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outline {
+    /// Bytes held at the peak, the picture and every further one included.
+    pub peak: u64,
+    /// The most pixels that the result can have.
+    pub pixels: u64,
+}
+
+impl Plan {
+    /// A plan of one operation with options as pairs of name and value; later pairs win.
+    ///
+    /// # Errors
+    /// [`Error::UnknownOption`] or [`Error::BadValue`].
+    pub fn single<'a>(
+        kind: Kind,
+        pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, Error> {
+        let (mut op, mut output) = (kind.with_defaults(), Output::default());
+        for (name, value) in pairs {
+            if !op.set(name, value)? && !output.set(name, value)? {
+                return Err(unknown(name, kind.specs().iter().chain(Output::SPECS)));
+            }
+        }
+        Ok(Self {
+            ops: vec![op],
+            output,
+            listed: false,
+        })
+    }
+
+    /// A plan of the operations that `ops` lists, with the options of the output beside it.
+    fn listed<'a>(
+        pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Option<Self>, Error> {
+        let (mut list, mut own) = (None, Vec::new());
+        for (name, value) in pairs {
+            match name {
+                "ops" => list = Some(value),
+                _ => own.push((name, value)),
+            }
+        }
+        let mut output = Output::default();
+        let ops = list.map(|list| operations(list, &mut output)).transpose()?;
+        // What stands beside the list is nearer to the request than what stands in it.
+        for (name, value) in own {
+            if !output.set(name, value)? {
+                return Err(unknown(name, Recipe::Pipeline.specs()));
+            }
+        }
+        Ok(ops.map(|ops| Self {
+            ops,
+            output,
+            listed: true,
+        }))
+    }
+
+    /// How the result is written.
+    pub fn output(&self) -> &Output {
+        &self.output
+    }
+
+    /// The last operation decides what kind of picture comes out.
+    pub fn last(&self) -> &Op {
+        self.ops
+            .last()
+            .expect("every constructor makes at least one operation")
+    }
+
+    /// Whether `--long-timeout` holds for it.
+    pub fn is_long(&self) -> bool {
+        self.listed || self.ops.iter().any(|op| op.kind().is_long())
+    }
+
+    /// Whether the answer holds two pictures.
+    pub fn answers_with_both(&self) -> bool {
+        matches!(self.last(), Op::RemoveBackground(o) if o.output == options::Cutout::Both)
+    }
+
+    /// The operation that takes the further picture of this name: the last that can.
+    fn taker(&self, file: &str) -> Option<usize> {
+        let takes = |op: &Op| op.kind().files().iter().any(|(name, _)| *name == file);
+        self.ops.iter().rposition(takes)
+    }
+
+    /// Looks every model and step up, and holds the options of each operation against each other,
+    /// before any work.
+    ///
+    /// # Errors
+    /// [`Error::BadValue`], [`Error::ModelMissing`], [`Error::StepMissing`],
+    /// [`Error::OptionsConflict`].
+    pub fn check(&self, engine: &Engine) -> Result<(), Error> {
+        for (i, op) in self.ops.iter().enumerate() {
+            let check = || {
+                if let Some((task, name)) = op.model() {
+                    engine.entry(task, name)?;
+                }
+                match op {
+                    Op::Restore(options) => restore::check(options),
+                    Op::RemoveBackground(options) => {
+                        let both = options.output == options::Cutout::Both;
+                        match both && i + 1 < self.ops.len() {
+                            true => Err(Error::OptionsConflict(
+                                "`output=both` needs to be in the last operation.",
+                            )),
+                            false => Ok(()),
+                        }
+                    }
+                    Op::Transform(options) => transform::check(options),
+                }
+            };
+            check().map_err(|error| self.placed(i, error))?;
+        }
+        Ok(())
+    }
+
+    /// Holds the options against the further pictures that came along, by their names.
+    ///
+    /// # Errors
+    /// [`Error::OptionsConflict`].
+    pub fn check_files(&self, files: &[&'static str]) -> Result<(), Error> {
+        if files.iter().any(|file| self.taker(file).is_none()) {
+            return Err(Error::OptionsConflict(
+                "No operation takes one of the further pictures.",
+            ));
+        }
+        for (i, op) in self.ops.iter().enumerate() {
+            let marked = files.contains(&WATERMARK) && self.taker(WATERMARK) == Some(i);
+            if let (Op::Transform(options), false) = (op, marked) {
+                transform::check_unmarked(options).map_err(|error| self.placed(i, error))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The size at which the picture is sampled first, if it is made smaller before anything needs
+    /// all of its pixels: it may be decoded at any size from that on.
+    pub fn sampled(&self, size: (u32, u32)) -> Option<Sampled> {
+        match self.ops.first() {
+            Some(Op::Transform(options)) => transform::sampled(options, size),
+            _ => None,
+        }
+    }
+
+    /// Adds up what the work will take for a picture of this shape, with further pictures by name
+    /// and number of pixels; refuses what cannot be done with it.
+    ///
+    /// # Errors
+    /// [`Error::RoiOutside`], [`Error::ResultTooLarge`].
+    pub fn outline(
+        &self,
+        shape: Shape,
+        files: &[(&'static str, u64)],
+        engine: &Engine,
+        limits: &Limits,
+    ) -> Result<Outline, Error> {
+        let (mut shape, mut peak) = (shape, 0);
+        for (i, op) in self.ops.iter().enumerate() {
+            let pixels = shape.pixels();
+            let outlined = match op {
+                Op::RemoveBackground(options) => Ok(background::outline(options, shape, limits)),
+                Op::Restore(_) => Ok((restore::peak_bytes(pixels), shape)),
+                Op::Transform(options) => transform::outline(options, shape, limits),
+            };
+            let (own, after) = outlined.map_err(|error| self.placed(i, error))?;
+            let model = op
+                .model()
+                .and_then(|(task, name)| engine.entry(task, name).ok());
+            let model = model.map_or(0, |entry| entry.peak_mib << 20);
+            // A further picture waits for its operation, decoded, and is scaled there to cover
+            // the picture at most.
+            let waits = |(file, pixels): &(&'static str, u64)| match self.taker(file) {
+                Some(at) if at > i => pixels * 4,
+                Some(at) if at == i => (pixels + shape.pixels().max(after.pixels())) * 4,
+                _ => 0,
+            };
+            peak = peak.max(own + model + files.iter().map(waits).sum::<u64>());
+            shape = after;
+        }
+        Ok(Outline {
+            peak,
+            pixels: shape.pixels(),
+        })
+    }
+
+    /// Applies every operation in its order.
+    ///
+    /// # Errors
+    /// The first error; [`Cancel`](crate::cancel::Cancel) is looked at between operations and
+    /// inside long ones.
+    pub fn apply(&self, frame: Frame, context: &mut Context<'_>) -> Result<Outcome, Error> {
+        let mut outcome = Outcome::of(frame);
+        for (i, op) in self.ops.iter().enumerate() {
+            context.cancel.check()?;
+            if self.listed {
+                context.stages.begin_step(i + 1);
+            }
+            let frame = match outcome.frame {
+                // Only as the last word is a matte a grey picture.
+                matte if matte.layout() == Layout::Gray => matte.with_alpha().without_alpha(),
+                frame => frame,
+            };
+            let mut take = |name: &str| match self.taker(name) == Some(i) {
+                true => context.take_file(name),
+                false => None,
+            };
+            let done = match op {
+                Op::RemoveBackground(options) => {
+                    let ground = take(super::BACKGROUND);
+                    background::apply(frame, options, ground, context)
+                }
+                Op::Restore(options) => restore::apply(frame, options, context),
+                Op::Transform(options) => {
+                    let watermark = take(WATERMARK);
+                    transform::apply(frame, options, watermark, context)
+                }
+            };
+            let done = done.map_err(|error| self.placed(i, error))?;
+            // What is known of the input says nothing of what was made of it.
+            context.source = Source::default();
+            outcome = Outcome {
+                model: done.model.or(outcome.model),
+                confidence: done.confidence.or(outcome.confidence),
+                ..done
+            };
+        }
+        context.stages.begin_step(0);
+        Ok(outcome)
+    }
+
+    /// The error of an operation, with its place in the list. What says nothing of the operation
+    /// stays as it is.
+    fn placed(&self, i: usize, error: Error) -> Error {
+        let ours = matches!(
+            error,
+            Error::Cancelled | Error::DeadlinePassed { .. } | Error::ModelFailed | Error::Internal
+        );
+        match self.listed && !ours {
+            true => in_step(i, error),
+            false => error,
+        }
+    }
+}
+
+impl Op {
+    /// The model's name, where the operation runs one.
+    fn model(&self) -> Option<(Task, Option<&str>)> {
+        match self {
+            Self::RemoveBackground(o) => {
+                Some((Task::Cutout, o.model.as_ref().map(|m| m.0.as_str())))
+            }
+            Self::Restore(o) => Some((Task::Restore, o.model.as_ref().map(|m| m.0.as_str()))),
+            Self::Transform(o) => transform::model(o),
+        }
+    }
+}
+
+fn in_step(i: usize, error: Error) -> Error {
+    Error::InStep {
+        step: i + 1,
+        error: Box::new(error),
+    }
+}
+
+fn unknown(name: &str, specs: impl Iterator<Item = &'static Spec> + Clone) -> Error {
+    let names = specs.map(|spec| spec.name);
+    Error::UnknownOption {
+        known: names.clone().collect::<Vec<_>>().join(", "),
+        nearest: options::nearest(name, names),
+    }
+}
+
+/// The operations of a list. The last one may also say how the result is written.
+fn operations(list: &str, output: &mut Output) -> Result<Vec<Op>, Error> {
+    if list.len() > MAX_LIST {
+        return Err(Error::FieldTooLong { limit: MAX_LIST });
+    }
+    let wrong = || Error::bad_value("ops", OPS.kind.expects());
+    let Ok(Value::Array(items)) = serde_json::from_str(list) else {
+        return Err(wrong());
+    };
+    if items.is_empty() || items.len() > MAX_OPS {
+        return Err(wrong());
+    }
+    let last = items.len() - 1;
+    let operation = |(i, item): (usize, &Value)| {
+        let output = (i == last).then_some(&mut *output);
+        operation(item, output).map_err(|error| in_step(i, error))
+    };
+    items.iter().enumerate().map(operation).collect()
+}
+
+fn operation(item: &Value, mut output: Option<&mut Output>) -> Result<Op, Error> {
+    let kinds = || Kind::ALL.map(Kind::name).join(", ");
+    let unnamed = || Error::bad_value("op", format!("one of {}", kinds()));
+    let item = item.as_object().ok_or_else(unnamed)?;
+    let name = item.get("op").and_then(Value::as_str);
+    let kind = Kind::ALL.into_iter().find(|kind| Some(kind.name()) == name);
+    let mut op = kind.ok_or_else(unnamed)?.with_defaults();
+    for (name, value) in item.iter().filter(|(name, _)| *name != "op") {
+        let text = text(value);
+        // A list within a list, an object or nothing is no value of any option; as this text it
+        // is refused by every one of them, with what it takes.
+        let text = text.as_deref().unwrap_or("\u{0}");
+        let known = op.set(name, text)?
+            || match &mut output {
+                Some(output) => output.set(name, text)?,
+                None => false,
+            };
+        if !known {
+            let more = if output.is_some() { Output::SPECS } else { &[] };
+            return Err(unknown(name, op.kind().specs().iter().chain(more)));
+        }
+    }
+    Ok(op)
+}
+
+/// A JSON value as an option is written elsewhere.
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::Bool(flag) => Some(flag.to_string()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::String(text) => Some(text.clone()),
+        Value::Array(items) => {
+            let flat = items.iter().filter(|item| !item.is_array()).map(text);
+            let words: Vec<_> = flat.collect::<Option<_>>()?;
+            (words.len() == items.len()).then(|| words.join(","))
+        }
+        Value::Null | Value::Object(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,110 @@
+//! The table of docs/compat.md: client, what it sent, what it got. Each test makes the lines of its
+//! client out of what it saw and compares them with those that are written there;
+//! `SAFELIGHT_WRITE_TABLE=1` writes them instead.
+
+use std::{fs, sync::Mutex};
+
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/compat.md");
+const HEAD: &str = "| client | what it sent | what it got |\n| --- | --- | --- |\n";
+/// Every client that has lines, in their order.
+pub const CLIENTS: [&str; 8] = [
+    "curl (rembg)",
+    "Python `requests` (rembg)",
+    "any (rembg)",
+    "curl (remove.bg)",
+    "PyPI `removebg` 0.04",
+    "npm `remove.bg` 1.3.0",
+    "remove-bg-cli (replayed)",
+    "any (remove.bg)",
+];
+
+/// How lines begin that have a test of their own.
+const PARTS: [&str; 1] = ["keys on"];
+
+/// One test writes at a time.
+static WRITING: Mutex<()> = Mutex::new(());
+
+/// The lines of one client.
+pub struct Table {
+    client: &'static str,
+    lines: Vec<String>,
+}
+
+impl Table {
+    pub fn of(client: &'static str) -> Self {
+        assert!(CLIENTS.contains(&client), "{client}");
+        let lines = Vec::new();
+        Self { client, lines }
+    }
+
+    pub fn row(&mut self, sent: &str, got: &str) {
+        let cell = |text: &str| text.replace('|', "\\|");
+        let line = format!("| {} | {} | {} |", self.client, cell(sent), cell(got));
+        self.lines.push(line);
+    }
+
+    /// Compares the lines with the file, or writes them there.
+    pub fn finish(self) {
+        self.finish_part("");
+    }
+
+    /// The same for those lines of the client that tell of what begins with `part`; without one,
+    /// for those that no other test tells of.
+    pub fn finish_part(self, part: &str) {
+        let _writing = WRITING.lock().unwrap();
+        let text = fs::read_to_string(FILE).unwrap();
+        let (before, all, after) = parts(&text);
+        let is_part = |line: &str| match part {
+            "" => !PARTS.iter().any(|part| sent(line).starts_with(part)),
+            part => sent(line).starts_with(part),
+        };
+        let own = |line: &&str| client(line) == self.client && is_part(line);
+        if std::env::var_os("SAFELIGHT_WRITE_TABLE").is_none() {
+            let written: Vec<_> = all.lines().filter(own).collect();
+            assert_eq!(
+                written, self.lines,
+                "docs/compat.md says something else; SAFELIGHT_WRITE_TABLE=1 writes it anew"
+            );
+            return;
+        }
+        let others = all.lines().filter(|line| !own(line));
+        let lines: Vec<_> = others.map(str::to_owned).chain(self.lines).collect();
+        let of = |name: &'static str| lines.iter().filter(move |line| client(line) == name);
+        let sorted: String = CLIENTS
+            .into_iter()
+            .flat_map(of)
+            .map(|line| format!("{line}\n"))
+            .collect();
+        fs::write(FILE, format!("{before}{HEAD}{sorted}{after}")).unwrap();
+    }
+}
+
+fn client(line: &str) -> &str {
+    let cell = line.strip_prefix("| ").and_then(|rest| rest.split(" | ").next());
+    cell.unwrap_or_default()
+}
+
+fn sent(line: &str) -> &str {
+    line.split(" | ").nth(1).unwrap_or_default()
+}
+
+/// What stands before the table, its lines, and what stands after it.
+fn parts(text: &str) -> (&str, &str, &str) {
+    let (before, rest) = text.split_once(HEAD).expect("the table's head");
+    let end = rest.find("\n\n").map_or(rest.len(), |at| at + 1);
+    let (lines, after) = rest.split_at(end);
+    (before, lines, after)
+}
+
+#[test]
+fn every_line_of_the_table_is_of_a_client_that_a_test_runs() {
+    let _writing = WRITING.lock().unwrap();
+    let text = fs::read_to_string(FILE).unwrap();
+    let (_, lines, _) = parts(&text);
+    for line in lines.lines() {
+        assert!(CLIENTS.contains(&client(line)), "{line}");
+    }
+    for name in CLIENTS {
+        assert!(lines.lines().any(|line| client(line) == name), "{name}");
+    }
+}
