@@ -29,6 +29,7 @@ use crate::{
         error::{problem, status},
     },
     observe::Picture,
+    ops::Plan,
 };
 
 /// The right to one request, which pays for its pictures.
@@ -58,6 +59,20 @@ impl Pass {
         Self {
             rate: Some(reading),
             ..Self::default()
+        }
+    }
+
+    /// Whether the key allows each operation of a list, as it must allow the list's own route.
+    ///
+    /// # Errors
+    /// [`Error::NotAllowed`] with the first that it does not.
+    pub fn permit(&self, plan: &Plan) -> Result<(), Error> {
+        let Some(key) = &self.key else { return Ok(()) };
+        match plan.list().find(|kind| !key.allows(kind.name())) {
+            Some(kind) => Err(Error::NotAllowed {
+                operation: kind.name(),
+            }),
+            None => Ok(()),
         }
     }
 
