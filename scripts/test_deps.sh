@@ -78,11 +78,11 @@ if [ -n "$servers" ]; then
     (cd "$unpacked/deb" && apt-get -q -o Acquire::Retries=3 -o APT::Sandbox::User=root \
         download $servers)
     for package in "$unpacked"/deb/*.deb; do
-        dpkg-deb -x "$package" "$unpacked/root"
+        dpkg-deb -x "$package" "$unpacked/tree"
     done
     for name in prometheus promtool haproxy nginx caddy; do
         for folder in bin sbin; do
-            program=$unpacked/root/usr/$folder/$name
+            program=$unpacked/tree/usr/$folder/$name
             [ ! -f "$program" ] || mv "$program" "$tools/usr/bin/"
         done
     done

@@ -6,14 +6,14 @@ mod common;
 
 #[path = "compat/clients.rs"]
 mod clients;
+#[path = "compat/keys.rs"]
+mod keys;
 #[path = "compat/refusals.rs"]
 mod refusals;
 #[path = "compat/rembg.rs"]
 mod rembg;
 #[path = "compat/removebg.rs"]
 mod removebg;
-#[path = "compat/keys.rs"]
-mod keys;
 #[path = "compat/table.rs"]
 mod table;
 #[path = "compat/uploads.rs"]

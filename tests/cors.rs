@@ -4,10 +4,8 @@
 mod common;
 
 use std::{
-    io::{Read, Write},
     net::{SocketAddr, TcpListener},
     process::Command,
-    thread,
 };
 
 use common::{http, pictures, spawn};
@@ -20,18 +18,7 @@ fn elsewhere() -> SocketAddr {
     const PAGE: &str = "<!doctype html><title>elsewhere</title>";
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let _ = stream.read(&mut [0; 4096]);
-            let length = PAGE.len();
-            let _ = write!(
-                stream,
-                "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {length}\r\n\
-                 Connection: close\r\n\r\n{PAGE}"
-            );
-        }
-    });
+    http::serve_page(listener, PAGE.to_owned());
     address
 }
 

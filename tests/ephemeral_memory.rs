@@ -19,7 +19,7 @@ use common::{
 };
 use image::ImageFormat;
 use scan::{Kind, Pieces, assert_clean, scan};
-use uploads::{BACKGROUND, RgbaNoise, in_sequence, photograph, send, uncompressed};
+use uploads::{BACKGROUND, RgbaNoise, fresh, in_sequence, photograph, send, uncompressed};
 
 fn all_formats() -> Server {
     spawn(&["--formats", "png,jpeg,webp,bmp"])
@@ -119,15 +119,7 @@ fn nothing_stays_of_what_its_client_has_abandoned() {
     let _alone = alone();
     let server = spawn(&["--workers", "1"]);
     let mut pieces = Pieces::default();
-    let mut seed = 300;
-    let mut fresh = |width| {
-        seed += 1;
-        let picture = pictures::noise(width, width, seed);
-        let file = uncompressed(&picture);
-        pieces.file(Kind::Upload, &file);
-        pieces.pixels(&picture.into());
-        file
-    };
+    let mut fresh = fresh(&mut pieces, 300);
     for cut in Cut::BOTH {
         // In the upload, raw and in a form.
         let (raw, (mime, form)) = (fresh(352), Form::of(&fresh(352)).finish());
@@ -177,6 +169,7 @@ fn nothing_stays_of_what_its_client_has_abandoned() {
         thread::sleep(Duration::from_millis(200));
         drop(cut.cut(stream));
     }
+    drop(fresh);
     assert_clean(&server, "abandoned", &mut pieces);
 }
 
@@ -186,15 +179,7 @@ fn nothing_stays_of_what_was_refused() {
     let _alone = alone();
     let server = spawn(&["--max-upload", "1MiB", "--upload-idle", "500ms"]);
     let mut pieces = Pieces::default();
-    let mut seed = 400;
-    let mut fresh = |width| {
-        seed += 1;
-        let picture = pictures::noise(width, width, seed);
-        let file = uncompressed(&picture);
-        pieces.file(Kind::Upload, &file);
-        pieces.pixels(&picture.into());
-        file
-    };
+    let mut fresh = fresh(&mut pieces, 400);
     let png = "image/png";
     let half = |file: Vec<u8>| file[..file.len() / 2].to_vec();
     let expect = |what: &str, status: u16, answer: Answer| {
@@ -275,6 +260,7 @@ fn nothing_stays_of_what_was_refused() {
         let _ = http::read(&mut stream);
         held.push(stream);
     }
+    drop(fresh);
     assert_clean(&server, "refused", &mut pieces);
 }
 

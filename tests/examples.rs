@@ -4,14 +4,12 @@ mod common;
 
 use std::{
     fs,
-    io::{Read, Write},
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::Command,
-    thread,
 };
 
-use common::{Server, pictures, spawn};
+use common::{Server, http, pictures, spawn};
 
 /// A folder with one picture in it, removed when the test is over.
 struct Folder(PathBuf);
@@ -123,18 +121,7 @@ fn page_for(service: SocketAddr, listener: TcpListener) {
     let default = "http://127.0.0.1:8080";
     assert!(page.contains(default), "the address to be replaced");
     let page = page.replace(default, &format!("http://{service}"));
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let _ = stream.read(&mut [0; 4096]);
-            let length = page.len();
-            let _ = write!(
-                stream,
-                "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {length}\r\n\
-                 Connection: close\r\n\r\n{page}"
-            );
-        }
-    });
+    http::serve_page(listener, page);
 }
 
 #[test]

@@ -110,6 +110,24 @@ fn a_client_made_from_the_document_works() {
     assert_eq!(seen["refused"], "bad_value");
 }
 
+/// What means nothing by itself, with what it needs beside it.
+fn with_what_it_needs(form: http::Form, name: &str, methods: &Value) -> http::Form {
+    let list = schema_of(methods, "ops");
+    match name {
+        "fit" => form.text("width", "40").text("height", "30"),
+        "gravity" => form
+            .text("fit", "cover")
+            .text("width", "40")
+            .text("height", "30"),
+        "watermark_position" => form.file("watermark_file", "w", &pictures::png(8, 8)),
+        // Of a route that takes a list, every option but the list itself.
+        _ if name != "ops" && !list.is_null() => {
+            form.text("ops", list["examples"][0].as_str().unwrap())
+        }
+        _ => form,
+    }
+}
+
 /// What the document says of a query parameter; null where the route has none of that name.
 fn schema_of<'a>(methods: &'a Value, name: &str) -> &'a Value {
     let parameters = methods["post"]["parameters"].as_array();
@@ -132,12 +150,8 @@ fn what_the_document_gives_as_examples_is_accepted() {
             let given = listed.into_iter().flatten().flatten();
             for value in given.chain(schema.get("default")) {
                 let value = value.as_str().map_or(value.to_string(), str::to_owned);
-                let mut form = http::Form::of(&picture).text(name, &value);
-                let list = schema_of(methods, "ops");
-                if name != "ops" && !list.is_null() {
-                    // It can do nothing without a list.
-                    form = form.text("ops", list["examples"][0].as_str().unwrap());
-                }
+                let form = http::Form::of(&picture).text(name, &value);
+                let form = with_what_it_needs(form, name, methods);
                 let answer = server.form(path, form);
                 let text = String::from_utf8_lossy(&answer.body);
                 // Some options mean nothing without another one, and say which.

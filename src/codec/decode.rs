@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    frame::{Frame, Orientation},
+    frame::{Frame, Orientation, divide_by_alpha},
 };
 
 /// What a decoder may allocate beside the file, whatever the picture's size, in bytes.
@@ -135,19 +135,6 @@ fn through_image<D: ImageDecoder>(decoder: ImageResult<D>, header: &Header) -> R
         data,
         profile,
     })
-}
-
-/// Premultiplied colours to straight ones, rounded.
-fn divide_by_alpha(data: &mut [u8]) {
-    for [colors @ .., a] in data.as_chunks_mut::<4>().0 {
-        let a = u32::from(*a);
-        for v in colors {
-            *v = (u32::from(*v) * 255 + a / 2)
-                .checked_div(a)
-                .unwrap_or(0)
-                .min(255) as u8;
-        }
-    }
 }
 
 #[cfg(test)]

@@ -342,6 +342,19 @@ pub fn div255(x: u32) -> u8 {
     ((x + (x >> 8)) >> 8) as u8
 }
 
+/// Premultiplied RGBA to straight colours, rounded; what is fully transparent becomes black.
+pub fn divide_by_alpha(data: &mut [u8]) {
+    for [colors @ .., a] in data.as_chunks_mut::<4>().0 {
+        let a = u32::from(*a);
+        for v in colors {
+            *v = (u32::from(*v) * 255 + a / 2)
+                .checked_div(a)
+                .unwrap_or(0)
+                .min(255) as u8;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

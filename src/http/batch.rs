@@ -81,8 +81,9 @@ async fn received(
     request: &mut Request,
 ) -> Result<Batch, Error> {
     let query = query_pairs(http)?;
-    if let Some(plan) = Recipe::Pipeline.plan(pairs(&query))? {
-        plan.check(&state.engine)?;
+    let pass = Pass::of(http);
+    if Recipe::Pipeline.plan(pairs(&query))?.is_some() {
+        checked(Recipe::Pipeline, pairs(&query), &pass, state)?;
     }
     let permit = state.gate.admit_batch(http)?;
     let start = std::time::Instant::now();
@@ -94,7 +95,7 @@ async fn received(
     request.bytes_in = upload.size();
     let all = pairs(&query).chain(pairs(&upload.options));
     let names: Vec<_> = upload.files.iter().map(|(name, _)| *name).collect();
-    let plan = checked(Recipe::Pipeline, all, state)
+    let plan = checked(Recipe::Pipeline, all, &pass, state)
         .and_then(|plan| plan.check_files(&names).map(|()| plan));
     let plan = plan.inspect_err(|error| upload.set_reason(error.into()))?;
     let limit = state.settings.long_timeout;
@@ -105,7 +106,7 @@ async fn received(
         accept: Accept::of(http.headers().get(header::ACCEPT).map(|v| v.as_bytes())),
         deadline: Instant::now() + limit,
         limit,
-        pass: Pass::of(http),
+        pass,
         id: String::new(),
     })
 }

@@ -9,7 +9,8 @@ use tokio::{sync::oneshot, time::timeout};
 use uuid::Uuid;
 
 use super::{
-    AppState, auth,
+    AppState,
+    auth::{self, Pass},
     body::Guarded,
     error::{problem, status},
     guard::{Gate, caught},
@@ -69,8 +70,8 @@ async fn process(
 ) -> Result<(Answer, Lease), Error> {
     // A wrong query is refused before the body is read.
     let query = query_pairs(http)?;
-    if let Some(plan) = recipe.plan(pairs(&query))? {
-        plan.check(&state.engine)?;
+    if recipe.plan(pairs(&query))?.is_some() {
+        checked(recipe, pairs(&query), &Pass::of(http), state)?;
     }
     let expected = Expected::one(recipe.files(), &state.settings);
     let mut upload = receive(http, payload, expected, state, spool, request).await?;
@@ -78,7 +79,7 @@ async fn process(
         .iter()
         .chain(&upload.options)
         .map(|(n, v)| (n.as_str(), v.as_str()));
-    let plan = checked(recipe, all, state);
+    let plan = checked(recipe, all, &Pass::of(http), state);
     let plan = plan.inspect_err(|error| upload.set_reason(error.into()))?;
     let accept = http.headers().get(header::ACCEPT);
     let accept = Accept::of(accept.map(|value| value.as_bytes()));
@@ -110,14 +111,16 @@ pub(super) async fn carry(
     Ok((answer, lease))
 }
 
-/// The plan that the options write.
+/// The plan that the options write, if it can be run here and the key allows it.
 pub(super) fn checked<'a>(
     recipe: Recipe,
     pairs: impl Iterator<Item = (&'a str, &'a str)>,
+    pass: &Pass,
     state: &AppState,
 ) -> Result<Plan, Error> {
     let list = || Error::bad_value(ops::OPS.name, ops::OPS.kind.expects());
     let plan = recipe.plan(pairs)?.ok_or_else(list)?;
+    pass.permit(&plan)?;
     plan.check(&state.engine)?;
     Ok(plan)
 }

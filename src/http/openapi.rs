@@ -1,33 +1,30 @@
 //! The OpenAPI 3.1 document, made from the specifications of the options, the list of error codes
 //! and the table of routes - so that it cannot say anything else than the program does.
 
+mod peers;
+mod schemas;
+
 use std::{collections::btree_map::Entry, sync::OnceLock};
 
-use serde_json::{Value, json};
 use utoipa::openapi::{
     ComponentsBuilder, Content, HeaderBuilder, HttpMethod, InfoBuilder, LicenseBuilder, Object,
     ObjectBuilder, OpenApi, OpenApiBuilder, PathItem, Paths, Ref, RefOr, Required, ResponseBuilder,
     Schema,
     path::{OperationBuilder, ParameterBuilder, ParameterIn},
     request_body::RequestBodyBuilder,
-    schema::{ArrayBuilder, ArrayItems, KnownFormat, SchemaFormat, SchemaType, Type},
+    schema::{ArrayBuilder, ArrayItems},
     security::{
         ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
     },
 };
 
+use schemas::{binary, header_schema, problem_schema, schema, text_property};
+
 use super::{
-    compat::Contract,
     receipt,
     routes::{ROUTES, Route, Takes},
 };
-use crate::{
-    error::CODES,
-    ops::{
-        Kind, Recipe,
-        options::{self, Spec},
-    },
-};
+use crate::ops::{Kind, Recipe, options::Spec};
 
 /// The document as JSON.
 pub fn text() -> &'static str {
@@ -71,8 +68,8 @@ fn document() -> OpenApi {
             ComponentsBuilder::new()
                 .schema("Problem", problem_schema())
                 .schema("Header", header_schema())
-                .schema("RembgError", rembg_error())
-                .schema("RemoveBgErrors", remove_bg_errors())
+                .schema("RembgError", peers::rembg_error())
+                .schema("RemoveBgErrors", peers::remove_bg_errors())
                 .security_scheme(BEARER, bearer_scheme())
                 .security_scheme(API_KEY, api_key_scheme())
                 .build(),
@@ -143,7 +140,7 @@ fn operation(route: &Route) -> OperationBuilder {
             }
             errors(receipt_wishes(operation).response("200", ok))
         }
-        Takes::Compat(contract) => compat(operation, contract, route.method),
+        Takes::Compat(contract) => peers::route(operation, contract, route.method),
     }
 }
 
@@ -197,120 +194,6 @@ fn parameters(mut operation: OperationBuilder, specs: &[&Spec]) -> OperationBuil
         );
     }
     operation
-}
-
-/// A route of another service's interface.
-fn compat(mut operation: OperationBuilder, contract: &Contract, method: &str) -> OperationBuilder {
-    let url = ParameterBuilder::new()
-        .name("url")
-        .parameter_in(ParameterIn::Query)
-        .required(Required::True)
-        .description(Some("Not fetched."))
-        .schema(Some(text_property("A URL.")));
-    if contract.query {
-        if method == "GET" {
-            operation = operation.parameter(url);
-        }
-        for spec in contract.fields {
-            operation = operation.parameter(
-                ParameterBuilder::new()
-                    .name(spec.name)
-                    .parameter_in(ParameterIn::Query)
-                    .required(Required::False)
-                    .description(Some(spec.doc))
-                    .schema(Some(lenient(spec))),
-            );
-        }
-    }
-    if !contract.files.is_empty() {
-        let fields = || {
-            let property = |form: ObjectBuilder, spec: &Spec| form.property(spec.name, lenient(spec));
-            contract.fields.iter().fold(ObjectBuilder::new(), property)
-        };
-        let file = |form: ObjectBuilder, (name, about): &(&'static str, &str)| {
-            form.property(*name, binary(about))
-        };
-        let form = contract.files.iter().fold(fields(), file);
-        let content = |object: ObjectBuilder| Content::new(Some(Schema::from(object.build())));
-        let mut body = RequestBodyBuilder::new()
-            .required(Some(Required::True))
-            .content("multipart/form-data", content(form));
-        for mime in contract.bodies {
-            body = body.content(*mime, content(fields()));
-        }
-        operation = receipt_wishes(operation).request_body(Some(body.build()));
-    }
-    if !contract.answers.is_empty() {
-        let mut ok = ResponseBuilder::new().description("The answer.");
-        if !contract.files.is_empty() {
-            ok = receipt_of(ok);
-        }
-        for mime in contract.answers {
-            let content = match *mime {
-                "application/json" => Content::new::<RefOr<Schema>>(None),
-                _ => Content::new(Some(binary("The picture."))),
-            };
-            ok = ok.content(*mime, content);
-        }
-        operation = operation.response("200", ok);
-    }
-    for (status, about) in contract.errors {
-        let content = Content::new(Some(Ref::from_schema_name(contract.error)));
-        let response = ResponseBuilder::new().description(*about);
-        operation = operation.response(*status, response.content("application/json", content));
-    }
-    with_key(operation)
-}
-
-/// What a field of another service takes: text, also where it stands for a number or a truth value,
-/// since empty text stands for none and there are many words for a truth.
-fn lenient(spec: &Spec) -> Schema {
-    let about = format!("{} Takes {}.", spec.doc.trim(), spec.kind.expects());
-    let kinds = match spec.kind {
-        options::Kind::Flag => vec![Type::Boolean, Type::String],
-        options::Kind::Integer(..) => vec![Type::Integer, Type::String],
-        _ => vec![Type::String],
-    };
-    let object = ObjectBuilder::new()
-        .schema_type(SchemaType::from_iter(kinds))
-        .description(Some(about))
-        .default((!spec.default.is_empty()).then(|| json!(spec.default)));
-    let example = match spec.kind {
-        options::Kind::Text(_, example) if !example.is_empty() => Some([json!(example)]),
-        _ => None,
-    };
-    Schema::from(object.examples(example.into_iter().flatten()).build())
-}
-
-fn rembg_error() -> Schema {
-    let about = "A sentence, or a list of wrong parameters, each with `type`, `loc`, `msg` and \
-                 `input`, which is always null.";
-    let detail = ObjectBuilder::new()
-        .schema_type(SchemaType::from_iter([Type::String, Type::Array]))
-        .description(Some(about));
-    let object = ObjectBuilder::new()
-        .description(Some("An error as FastAPI writes it."))
-        .property("detail", Schema::from(detail.build()))
-        .required("detail");
-    Schema::from(object.build())
-}
-
-fn remove_bg_errors() -> Schema {
-    let entry = ["title", "code", "detail"].iter().zip([
-        "What is wrong.",
-        "Its code.",
-        "The limit, the figure, the setting.",
-    ]);
-    let entry = entry.fold(ObjectBuilder::new(), |object, (name, about)| {
-        object.property(*name, text_property(about))
-    });
-    let entry = entry.required("title").required("code");
-    let list = ArrayBuilder::new().items(entry);
-    let object = ObjectBuilder::new()
-        .description(Some("Errors as remove.bg writes them."))
-        .property("errors", Schema::from(list.build()))
-        .required("errors");
-    Schema::from(object.build())
 }
 
 /// A form of a picture, or of many, and options.
@@ -417,144 +300,10 @@ fn errors(mut operation: OperationBuilder) -> OperationBuilder {
     operation
 }
 
-fn schema(spec: &Spec) -> Schema {
-    let mut object = ObjectBuilder::new().description(Some(spec.doc.trim()));
-    let words = |words: &[&'static str]| words.iter().map(|word| json!(word)).collect::<Vec<_>>();
-    let number: fn(&str) -> Value = |text| text.parse::<f64>().map_or(json!(text), |n| json!(n));
-    let mut default = json!(spec.default);
-    object = match spec.kind {
-        options::Kind::Flag => {
-            default = json!(spec.default == "true");
-            object.schema_type(Type::Boolean)
-        }
-        options::Kind::Integer(low, high) => {
-            default = spec
-                .default
-                .parse::<i64>()
-                .map_or(json!(spec.default), |n| json!(n));
-            object
-                .schema_type(Type::Integer)
-                .minimum(Some(low as f64))
-                .maximum(Some(high as f64))
-        }
-        options::Kind::Number(low, high) => {
-            default = number(spec.default);
-            object
-                .schema_type(Type::Number)
-                .minimum(Some(low))
-                .maximum(Some(high))
-        }
-        options::Kind::Choice(list) => object
-            .schema_type(Type::String)
-            .enum_values(Some(words(list))),
-        options::Kind::List(..) => object.schema_type(Type::String).description(Some(format!(
-            "{} Takes {}.",
-            spec.doc.trim(),
-            spec.kind.expects()
-        ))),
-        options::Kind::Text(form, example) => object
-            .schema_type(Type::String)
-            .description(Some(format!("{} Takes {form}.", spec.doc.trim())))
-            .examples((!example.is_empty()).then(|| json!(example))),
-    };
-    if !spec.default.is_empty() {
-        object = object.default(Some(default));
-    }
-    Schema::from(object.build())
-}
-
-fn binary(about: &str) -> Schema {
-    let object = ObjectBuilder::new()
-        .schema_type(SchemaType::new(Type::String))
-        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)))
-        .description(Some(about));
-    Schema::from(object.build())
-}
-
-fn text_property(about: &str) -> Schema {
-    Schema::from(
-        ObjectBuilder::new()
-            .schema_type(Type::String)
-            .description(Some(about))
-            .build(),
-    )
-}
-
-fn problem_schema() -> Schema {
-    let codes = ObjectBuilder::new()
-        .schema_type(Type::String)
-        .enum_values(Some(
-            CODES
-                .iter()
-                .map(|(code, _)| json!(code))
-                .collect::<Vec<_>>(),
-        ))
-        .description(Some(
-            CODES
-                .iter()
-                .map(|(code, about)| format!("- `{code}`: {about}\n"))
-                .collect::<String>(),
-        ));
-    let status = ObjectBuilder::new()
-        .schema_type(Type::Integer)
-        .description(Some("The status."));
-    let object = ObjectBuilder::new()
-        .description(Some("Problem details (RFC 9457)."))
-        .property("type", text_property("A URI of the kind of error."))
-        .property("title", text_property("The sentence of the code."))
-        .property("status", Schema::from(status.build()))
-        .property("code", Schema::from(codes.build()))
-        .property(
-            "detail",
-            text_property("The limit, the figure, the setting."),
-        )
-        .property("instance", text_property("The request's id, as a URI."));
-    let names = ["type", "title", "status", "code", "detail", "instance"];
-    Schema::from(
-        names
-            .into_iter()
-            .fold(object, ObjectBuilder::required)
-            .build(),
-    )
-}
-
-fn header_schema() -> Schema {
-    let typed = |kind: Type, about: &str| {
-        Schema::from(
-            ObjectBuilder::new()
-                .schema_type(kind)
-                .description(Some(about))
-                .build(),
-        )
-    };
-    let properties = [
-        ("type", Type::String, "Format, by the bytes."),
-        ("width", Type::Integer, "Width in pixels, upright."),
-        ("height", Type::Integer, "Height in pixels, upright."),
-        ("orientation", Type::Integer, "EXIF orientation, 1 to 8."),
-        ("color", Type::String, "Colour type."),
-        ("bits", Type::Integer, "Bits of a sample."),
-        ("alpha", Type::Boolean, "Whether there is transparency."),
-        (
-            "megapixels",
-            Type::Number,
-            "Width times height, in millions.",
-        ),
-        (
-            "animated",
-            Type::Boolean,
-            "Whether there is more than one frame.",
-        ),
-    ];
-    let mut object = ObjectBuilder::new().description(Some("What a picture's header says."));
-    for (name, kind, about) in properties {
-        object = object.property(name, typed(kind, about)).required(name);
-    }
-    Schema::from(object.build())
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     #[test]

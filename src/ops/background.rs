@@ -35,7 +35,8 @@ pub fn apply(
     } else {
         limited(frame, options)
     };
-    let region = region.map(|region| geometry::scaled(region, given, (frame.width(), frame.height())));
+    let region =
+        region.map(|region| geometry::scaled(region, given, (frame.width(), frame.height())));
     let coarse = coarse(&frame, region, options, context)?;
     let confidence = edge::confidence(&coarse);
     if confidence == 0.0 && options.on_empty == OnEmpty::Error {

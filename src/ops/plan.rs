@@ -1,6 +1,9 @@
 //! `Plan`: a checked list of operations, and the loop that applies it.
 
-use serde_json::Value;
+mod list;
+
+pub use list::OPS;
+use list::operations;
 
 use super::{
     Context, Kind, Limits, Op, Outcome, Sampled, Shape, Source, WATERMARK, background,
@@ -11,22 +14,6 @@ use crate::{
     engine::{Engine, manifest::Task},
     error::Error,
     frame::{Frame, Layout},
-};
-
-/// Operations of a pipeline at most.
-const MAX_OPS: usize = 10;
-/// Bytes of a pipeline's list at most.
-const MAX_LIST: usize = 16 << 10;
-
-/// The option that lists the operations of a pipeline.
-pub const OPS: Spec = Spec {
-    name: "ops",
-    default: "",
-    kind: options::Kind::Text(
-        "a JSON list of 1 to 10 operations: objects of `op` and its options",
-        r#"[{"op":"remove-background"},{"op":"transform","width":1024}]"#,
-    ),
-    doc: "The operations, in their order.",
 };
 
 /// What can be asked for in one request: one operation, or a list of them.
@@ -159,6 +146,12 @@ impl Plan {
     /// How the result is written.
     pub fn output(&self) -> &Output {
         &self.output
+    }
+
+    /// The operations of a list, in order; none of a single one, which its route names.
+    pub fn list(&self) -> impl Iterator<Item = Kind> {
+        let ops = self.listed.then_some(&self.ops);
+        ops.into_iter().flatten().map(Op::kind)
     }
 
     /// The last operation decides what kind of picture comes out.
@@ -368,66 +361,6 @@ fn unknown(name: &str, specs: impl Iterator<Item = &'static Spec> + Clone) -> Er
     Error::UnknownOption {
         known: names.clone().collect::<Vec<_>>().join(", "),
         nearest: options::nearest(name, names),
-    }
-}
-
-/// The operations of a list. The last one may also say how the result is written.
-fn operations(list: &str, output: &mut Output) -> Result<Vec<Op>, Error> {
-    if list.len() > MAX_LIST {
-        return Err(Error::FieldTooLong { limit: MAX_LIST });
-    }
-    let wrong = || Error::bad_value("ops", OPS.kind.expects());
-    let Ok(Value::Array(items)) = serde_json::from_str(list) else {
-        return Err(wrong());
-    };
-    if items.is_empty() || items.len() > MAX_OPS {
-        return Err(wrong());
-    }
-    let last = items.len() - 1;
-    let operation = |(i, item): (usize, &Value)| {
-        let output = (i == last).then_some(&mut *output);
-        operation(item, output).map_err(|error| in_step(i, error))
-    };
-    items.iter().enumerate().map(operation).collect()
-}
-
-fn operation(item: &Value, mut output: Option<&mut Output>) -> Result<Op, Error> {
-    let kinds = || Kind::ALL.map(Kind::name).join(", ");
-    let unnamed = || Error::bad_value("op", format!("one of {}", kinds()));
-    let item = item.as_object().ok_or_else(unnamed)?;
-    let name = item.get("op").and_then(Value::as_str);
-    let kind = Kind::ALL.into_iter().find(|kind| Some(kind.name()) == name);
-    let mut op = kind.ok_or_else(unnamed)?.with_defaults();
-    for (name, value) in item.iter().filter(|(name, _)| *name != "op") {
-        let text = text(value);
-        // A list within a list, an object or nothing is no value of any option; as this text it
-        // is refused by every one of them, with what it takes.
-        let text = text.as_deref().unwrap_or("\u{0}");
-        let known = op.set(name, text)?
-            || match &mut output {
-                Some(output) => output.set(name, text)?,
-                None => false,
-            };
-        if !known {
-            let more = if output.is_some() { Output::SPECS } else { &[] };
-            return Err(unknown(name, op.kind().specs().iter().chain(more)));
-        }
-    }
-    Ok(op)
-}
-
-/// A JSON value as an option is written elsewhere.
-fn text(value: &Value) -> Option<String> {
-    match value {
-        Value::Bool(flag) => Some(flag.to_string()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::String(text) => Some(text.clone()),
-        Value::Array(items) => {
-            let flat = items.iter().filter(|item| !item.is_array()).map(text);
-            let words: Vec<_> = flat.collect::<Option<_>>()?;
-            (words.len() == items.len()).then(|| words.join(","))
-        }
-        Value::Null | Value::Object(_) => None,
     }
 }
 

@@ -202,6 +202,41 @@ fn a_key_allows_its_operations_and_no_other() {
 }
 
 #[test]
+fn a_key_allows_in_a_list_what_it_allows_alone() {
+    let mut keys = Keys::new();
+    let lists = "scopes = [\"pipeline\", \"batch\", \"transform\"]\n";
+    let lists = keys.add("lists", lists);
+    let server = keys.spawn(&[]);
+    let allowed = "[{\"op\":\"transform\",\"width\":40}]";
+    let refused = "[{\"op\":\"transform\"},{\"op\":\"remove-background\"}]";
+    let picture = pictures::png(160, 120);
+    let key = ("X-API-Key", lists.as_str());
+    for route in ["/v1/pipeline", "/v1/batch"] {
+        for (ops, status) in [(allowed, 200), (refused, 403)] {
+            // In the form, which is known when the picture is there, and in the query before it.
+            let (mime, form) = http::Form::of(&picture).text("ops", ops).finish();
+            let encoded: String = ops.bytes().map(|b| format!("%{b:02X}")).collect();
+            let query = format!("{route}?ops={encoded}");
+            let headers = [("Content-Type", mime.as_str()), key];
+            let bare = http::Form::of(&picture).finish();
+            let bare_headers = [("Content-Type", bare.0.as_str()), key];
+            for (path, headers, body) in [
+                (route, headers, &form),
+                (query.as_str(), bare_headers, &bare.1),
+            ] {
+                let answer = http::request(server.address, "POST", path, &headers, body).unwrap();
+                assert_eq!(answer.status, status, "{path} {ops}");
+                if status == 403 {
+                    answer.assert_problem(path, 403, "not_allowed");
+                    let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+                    assert!(detail.contains("remove-background"), "{detail}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn a_key_that_allows_smaller_pictures_says_so() {
     let mut keys = Keys::new();
     let small = keys.add("small", "max_megapixels = 0.01\n");

@@ -2,7 +2,8 @@
 
 use std::{
     io::{self, Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::{SocketAddr, TcpListener, TcpStream},
+    thread,
     time::Duration,
 };
 
@@ -121,6 +122,22 @@ pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     stream.set_read_timeout(Some(Duration::from_secs(60)))?;
     stream.set_write_timeout(Some(Duration::from_secs(60)))?;
     Ok(stream)
+}
+
+/// Serves a page, as another origin, until the test's process ends.
+pub fn serve_page(listener: TcpListener, page: String) {
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 4096]);
+            let length = page.len();
+            let _ = write!(
+                stream,
+                "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {length}\r\n\
+                 Connection: close\r\n\r\n{page}"
+            );
+        }
+    });
 }
 
 /// The head of a request.

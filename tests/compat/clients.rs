@@ -371,7 +371,10 @@ fn the_request_of_the_official_command_line_gives_a_zip_to_compose() {
     let mut table = Table::of("remove-bg-cli (replayed)");
     for (sent, fields) in [
         ("every field `\"\"`, `format=zip`", &[][..]),
-        ("the same with `bg_color=81d4fa`", &[("bg_color", "81d4fa")][..]),
+        (
+            "the same with `bg_color=81d4fa`",
+            &[("bg_color", "81d4fa")][..],
+        ),
     ] {
         let answer = of_command_line(&server, fields);
         assert_eq!(answer.status, 200, "{sent}");

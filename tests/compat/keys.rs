@@ -140,7 +140,10 @@ fn with_keys_on_a_clients_key_is_ours_and_refusals_have_remove_bgs_shape() {
     assert_eq!(said, (402, "insufficient_credits".into()));
     assert!((1..=86_400).contains(&whole(&answer, "retry-after")));
     assert_eq!(answer.header("x-quota-limit"), Some("0.10"));
-    let said = told("keys on: a larger picture than the key may", &post(Some(small)));
+    let said = told(
+        "keys on: a larger picture than the key may",
+        &post(Some(small)),
+    );
     assert_eq!(said, (400, "resolution_too_high".into()));
     table.finish_part("keys on");
     server.assert_books_balance();
@@ -153,7 +156,11 @@ fn with_keys_on_a_clients_key_is_ours_and_refusals_have_remove_bgs_shape() {
 
 #[test]
 fn with_keys_on_rembgs_route_refuses_in_rembgs_shape() {
-    let (file, keys) = keys(&["", "scopes = [\"restore\"]\n", "rate = \"6/min\"\nburst = 1\n"]);
+    let (file, keys) = keys(&[
+        "",
+        "scopes = [\"restore\"]\n",
+        "rate = \"6/min\"\nburst = 1\n",
+    ]);
     let server = spawn(&["--workers=1", &format!("--keys={}", file.display())]);
     let post = |key| asked(&server, "POST", REMBG, key);
     assert_eq!(post(Some(&keys[0])).status, 200);

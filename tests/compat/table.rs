@@ -80,7 +80,9 @@ impl Table {
 }
 
 fn client(line: &str) -> &str {
-    let cell = line.strip_prefix("| ").and_then(|rest| rest.split(" | ").next());
+    let cell = line
+        .strip_prefix("| ")
+        .and_then(|rest| rest.split(" | ").next());
     cell.unwrap_or_default()
 }
 

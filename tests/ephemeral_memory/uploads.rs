@@ -28,6 +28,18 @@ pub fn photograph(picture: &RgbImage, seed: u32) -> Vec<u8> {
     pictures::with_segment(&jpeg, 0xe1, &exif)
 }
 
+/// Makes pictures of a given side, none like another, each noted to be looked for.
+pub fn fresh(pieces: &mut Pieces, mut seed: u32) -> impl FnMut(u32) -> Vec<u8> {
+    move |side| {
+        seed += 1;
+        let picture = pictures::noise(side, side, seed);
+        let file = uncompressed(&picture);
+        pieces.file(Kind::Upload, &file);
+        pieces.pixels(&picture.into());
+        file
+    }
+}
+
 /// Sends a picture, raw or in a form, and notes what to look for afterwards.
 pub fn send(server: &Server, pieces: &mut Pieces, path: &str, file: &[u8], form: bool) -> Answer {
     let answer = if form {

@@ -3,9 +3,10 @@
 use std::thread;
 
 use super::{
+    canaries::holds,
     files, parts,
     report::Finding,
-    session::{CUT, INSPECT, PASS, Session, holds},
+    session::{CUT, INSPECT, PASS, Session},
     wire::Form,
 };
 use crate::codec::Encoded;

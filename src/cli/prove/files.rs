@@ -311,7 +311,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        cli::prove::session::holds,
+        cli::prove::canaries::holds,
         codec::{Format, PictureLimits, decode, probe},
     };
 

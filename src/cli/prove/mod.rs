@@ -5,6 +5,7 @@
 //! it finds proves more than these tries can show; what nobody can see from outside it names.
 
 mod answers;
+mod canaries;
 mod clients;
 mod files;
 mod hostile;

@@ -26,6 +26,7 @@ use crate::{
     error::Error,
     http::{AppState, error::status, routes::Door},
     observe::Picture,
+    ops::Plan,
 };
 
 /// The right to one request, which pays for its pictures.
@@ -55,6 +56,20 @@ impl Pass {
         Self {
             rate: Some(reading),
             ..Self::default()
+        }
+    }
+
+    /// Whether the key allows each operation of a list, as it must allow the list's own route.
+    ///
+    /// # Errors
+    /// [`Error::NotAllowed`] with the first that it does not.
+    pub fn permit(&self, plan: &Plan) -> Result<(), Error> {
+        let Some(key) = &self.key else { return Ok(()) };
+        match plan.list().find(|kind| !key.allows(kind.name())) {
+            Some(kind) => Err(Error::NotAllowed {
+                operation: kind.name(),
+            }),
+            None => Ok(()),
         }
     }
 
@@ -147,7 +162,9 @@ pub async fn check(
     if request.method() == Method::OPTIONS {
         return next.call(request).await;
     }
-    let (admitted, pass) = state.access.admit(request.request(), door.scope, &state.log);
+    let (admitted, pass) = state
+        .access
+        .admit(request.request(), door.scope, &state.log);
     if let Err(error) = admitted {
         let mut record = state.begin(door.operation);
         record.failed(&error, status(&error).as_u16());

@@ -266,9 +266,7 @@ pub async fn post(http: HttpRequest, payload: Payload, state: Data<AppState>) ->
     };
     let spool = state.spool_for(wanted.as_ref());
     let work = async { Ok(process(&http, payload, &state, &spool, &mut request).await) };
-    let done = caught(work)
-        .await
-        .unwrap_or_else(|error| Err(error.into()));
+    let done = caught(work).await.unwrap_or_else(|error| Err(error.into()));
     let mut response = match done {
         Ok((answer, lease)) => {
             images::head(&answer, &request).body(Guarded::new(answer.bytes, lease, request))

@@ -1,4 +1,4 @@
-use super::*;
+use super::{list::MAX_LIST, *};
 
 #[test]
 fn unknown_options_are_refused_with_the_known_ones_and_never_echoed() {

@@ -1,7 +1,7 @@
 //! What changes samples and not their places: grey, blur, sharpening, rounded corners.
 
 use crate::{
-    frame::{Frame, Layout, div255},
+    frame::{Frame, Layout, div255, divide_by_alpha},
     ops::blur,
 };
 
@@ -32,7 +32,7 @@ pub fn blur(frame: &mut Frame, sigma: f32) {
     }
     blur::gaussian(frame.data_mut(), w, h, layout.channels(), sigma);
     if layout == Layout::Rgba {
-        divide(frame.data_mut());
+        divide_by_alpha(frame.data_mut());
     }
 }
 
@@ -93,18 +93,6 @@ fn multiply(data: &mut [u8]) {
     for [colors @ .., a] in data.as_chunks_mut::<4>().0 {
         for v in colors {
             *v = div255(u32::from(*v) * u32::from(*a));
-        }
-    }
-}
-
-fn divide(data: &mut [u8]) {
-    for [colors @ .., a] in data.as_chunks_mut::<4>().0 {
-        let a = u32::from(*a);
-        for v in colors {
-            *v = (u32::from(*v) * 255 + a / 2)
-                .checked_div(a)
-                .unwrap_or(0)
-                .min(255) as u8;
         }
     }
 }
