@@ -6,6 +6,8 @@ mod common;
 
 #[path = "compat/clients.rs"]
 mod clients;
+#[path = "compat/fields.rs"]
+mod fields;
 #[path = "compat/keys.rs"]
 mod keys;
 #[path = "compat/refusals.rs"]

@@ -1,6 +1,8 @@
 //! A request's body to inputs in the spool and options: multipart or raw, counted while it
 //! streams, with a deadline for each pause and one for the whole.
 
+mod expected;
+
 use std::{future::Future, pin::Pin, time::Duration};
 
 use actix_multipart::{Field, Multipart, MultipartError};
@@ -12,6 +14,8 @@ use actix_web::{
 };
 use futures_util::StreamExt;
 use tokio::time::{Instant, timeout_at};
+
+pub use expected::{BODY, Expected};
 
 use super::guard::{Gate, content_length};
 use crate::{
@@ -29,8 +33,6 @@ pub const MAX_FIELDS: usize = 32;
 pub const MAX_TEXT: usize = 4 << 10;
 /// The same for the list of a pipeline's operations.
 const MAX_OPS: usize = 16 << 10;
-/// Pictures of a batch at most.
-const MAX_BATCH: usize = 100;
 /// Names under which the picture itself may come.
 const PICTURE: [&str; 3] = ["file", "image", "image_file"];
 
@@ -79,67 +81,6 @@ impl Upload {
         let files = self.files.into_iter();
         let files = files.map(|(name, file)| (name, Input::Spooled(file)));
         Ok((picture, files.collect()))
-    }
-}
-
-/// What a body may hold beside options.
-#[derive(Debug, Clone, Copy)]
-pub struct Expected {
-    /// Further files, by field name.
-    files: &'static [(&'static str, &'static str)],
-    /// Those of them that hold a picture in base64, which is longer than the picture.
-    encoded: &'static [&'static str],
-    /// Media types of bodies that are kept as they are, as the file [`BODY`].
-    whole: &'static [&'static str],
-    /// The rules of other services' forms: a body without a picture is for its route to judge, and
-    /// of two pictures the last one counts.
-    lenient: bool,
-    pictures: usize,
-    max_body: u64,
-    setting: &'static str,
-}
-
-/// The name of a body that was kept as it was.
-pub const BODY: &str = "body";
-
-impl Expected {
-    /// One picture, and further ones of these names.
-    pub fn one(files: &'static [(&'static str, &'static str)], settings: &Settings) -> Self {
-        Self {
-            files,
-            encoded: &[],
-            whole: &[],
-            lenient: false,
-            pictures: 1,
-            max_body: settings.max_upload.0.saturating_mul(2),
-            setting: "--max-upload",
-        }
-    }
-
-    /// The form of another service: one picture and these files, those of them in base64, and the
-    /// media types of bodies that its route reads by itself.
-    pub fn of_peer(
-        files: &'static [(&'static str, &'static str)],
-        encoded: &'static [&'static str],
-        whole: &'static [&'static str],
-        settings: &Settings,
-    ) -> Self {
-        Self {
-            encoded,
-            whole,
-            lenient: true,
-            ..Self::one(files, settings)
-        }
-    }
-
-    /// Many pictures, and further ones of these names.
-    pub fn batch(files: &'static [(&'static str, &'static str)], settings: &Settings) -> Self {
-        Self {
-            pictures: MAX_BATCH,
-            max_body: settings.max_batch_bytes(),
-            setting: "--max-batch",
-            ..Self::one(files, settings)
-        }
     }
 }
 

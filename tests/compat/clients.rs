@@ -85,7 +85,7 @@ fn the_curl_lines_that_rembg_documents_work_with_another_address() {
     ] {
         let line_here = line.replace("ADDRESS", &address);
         let got = curl.at(&line_here.split(' ').collect::<Vec<_>>());
-        table.row(&format!("`curl {line} -o output.png`"), &format!("{got}"));
+        table.row(&format!("`curl {line} -o output.png`"), &got);
     }
     table.finish();
     fs::remove_dir_all(folder).unwrap();

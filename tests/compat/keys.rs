@@ -21,9 +21,9 @@ fn keys(limits: &[&str]) -> (PathBuf, Vec<String>) {
         let ran = common::run(Command::new(PROGRAM).args(["key", "new", "--id", &id]), b"");
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
         text += &format!("{}{more}\n", ran.text());
-        let words = ran.stderr.split_whitespace();
-        let key = words.filter(|word| word.starts_with(&format!("{id}.")));
-        keys.push(key.last().expect("the key is shown").to_owned());
+        let mut words = ran.stderr.split_whitespace();
+        let key = words.rfind(|word| word.starts_with(&format!("{id}.")));
+        keys.push(key.expect("the key is shown").to_owned());
     }
     fs::write(&file, text).unwrap();
     (file, keys)
@@ -241,7 +241,7 @@ fn a_method_that_a_peers_route_does_not_take_is_refused_in_its_shape() {
 #[test]
 fn receipts_are_given_here_as_elsewhere() {
     let server = spawn(&["--workers=1", "--receipts"]);
-    let text = crate::removebg::base64(&picture());
+    let text = crate::fields::base64(&picture());
     let json = format!("{{\"image_file_b64\":\"{text}\"}}");
     let half = format!("{{\"image_file_b64\":\"{text}");
     let rembg = Form::of(&picture()).finish();

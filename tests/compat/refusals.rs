@@ -174,7 +174,7 @@ fn every_code_of_remove_bg_is_reached_with_its_title() {
     let mut wrong = pictures::encoded(pictures::plain(64, 48), image::ImageFormat::Png);
     let at = wrong.len() - 30;
     wrong[at] ^= 0x55;
-    let b64 = crate::removebg::base64(&picture());
+    let b64 = crate::fields::base64(&picture());
     let plain = pictures::encoded(pictures::plain(320, 240), image::ImageFormat::Png);
     let gif = pictures::encoded(pictures::subject(30, 20), image::ImageFormat::Gif);
     let noise = pictures::encoded(pictures::noise(300, 300, 1), image::ImageFormat::Png);

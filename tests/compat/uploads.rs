@@ -6,9 +6,8 @@ use std::{io::Write, time::Duration};
 use crate::{
     REMOVEBG,
     common::{Server, http, pictures, spawn},
-    form, good, picture,
-    removebg::{base64, escaped},
-    send,
+    fields::{base64, escaped},
+    form, good, picture, send,
 };
 
 const JSON: &str = "application/json";

@@ -3,7 +3,7 @@
 
 use std::io::{self, BufRead, Read};
 
-use super::fields::MAX_NAME;
+use super::bodies::MAX_NAME;
 use crate::error::Error;
 
 const MALFORMED: Error = Error::MalformedRequest("The body is not a well-formed JSON object.");
@@ -92,7 +92,7 @@ impl<R: BufRead> Json<R> {
         let read = text.take(MAX_NAME as u64 + 1).read_to_string(&mut name);
         read.map_err(|_| MALFORMED)?;
         if name.len() > MAX_NAME {
-            return Err(super::fields::LONG_NAME);
+            return Err(super::bodies::LONG_NAME);
         }
         Ok(name)
     }
@@ -296,7 +296,7 @@ mod tests {
             assert_eq!(members(text, 3), Err(NESTED), "{text}");
         }
         let name = format!("{{\"{}\":1}}", "n".repeat(MAX_NAME + 1));
-        assert_eq!(members(&name, 3), Err(super::super::fields::LONG_NAME));
+        assert_eq!(members(&name, 3), Err(super::super::bodies::LONG_NAME));
         let number = format!("{{\"a\":{}}}", "1".repeat(MAX_SCALAR + 1));
         assert_eq!(members(&number, 3), Err(MALFORMED));
     }

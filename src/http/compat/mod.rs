@@ -1,7 +1,7 @@
 //! Other services' interfaces, so that their clients work unchanged: a request becomes a plan of
 //! ours and goes the same way as any other; only what is read and what is answered has their shape.
 
-mod fields;
+mod bodies;
 mod json;
 pub mod rembg;
 pub mod removebg;
@@ -9,7 +9,10 @@ pub mod removebg;
 use actix_web::{HttpRequest, http::header};
 
 use super::error::Refuse;
-use crate::ops::{Kind, options::Spec};
+use crate::ops::{
+    Kind,
+    options::{self, Spec},
+};
 
 /// What a route of another service's interface takes and answers, for the OpenAPI document.
 #[derive(Debug)]
@@ -48,6 +51,20 @@ fn truth(text: &str) -> Option<bool> {
         "true" | "1" | "yes" | "on" | "t" | "y" => Some(true),
         "false" | "0" | "no" | "off" | "f" | "n" => Some(false),
         _ => None,
+    }
+}
+
+const fn field(
+    name: &'static str,
+    default: &'static str,
+    kind: options::Kind,
+    doc: &'static str,
+) -> Spec {
+    Spec {
+        name,
+        default,
+        kind,
+        doc,
     }
 }
 

@@ -1,7 +1,9 @@
 //! The interface of remove.bg, version 1.0: `POST /v1.0/removebg`, `GET /v1.0/account`,
 //! `POST /v1.0/improve`.
 
+mod fields;
 mod refusal;
+mod sent;
 mod wishes;
 
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -24,7 +26,7 @@ use super::{
         upload::Expected,
     },
     Contract, SCOPE,
-    fields::{Form, Reader},
+    bodies::{Form, Reader},
     header_text,
 };
 use crate::{
@@ -35,8 +37,8 @@ use crate::{
     observe::Request,
     ops::{self, Kind, Plan},
 };
+use fields::FIELDS;
 use refusal::{Place, Refusal};
-pub use wishes::FIELDS;
 use wishes::{Sources, Wishes};
 
 /// The name in metrics and logs.
