@@ -24,7 +24,7 @@ use super::{
     receipt,
     routes::{ROUTES, Route, Takes},
 };
-use crate::ops::{Kind, Recipe, options::Spec};
+use crate::ops::{Recipe, options::Spec};
 
 /// The document as JSON.
 pub fn text() -> &'static str {
@@ -131,13 +131,9 @@ fn operation(route: &Route) -> OperationBuilder {
             for mime in ["image/png", "image/webp", "image/jpeg"] {
                 ok = ok.content(mime, Content::new(Some(binary("The picture."))));
             }
-            if matches!(
-                recipe,
-                Recipe::Single(Kind::RemoveBackground) | Recipe::Pipeline
-            ) {
-                let zip = Content::new(Some(binary("`color.*` and `alpha.png`.")));
-                ok = ok.content("application/zip", zip);
-            }
+            // `output=both` and `format=zip` answer with one.
+            let zip = Content::new(Some(binary("`color.*` and `alpha.png`.")));
+            ok = ok.content("application/zip", zip);
             errors(receipt_wishes(operation).response("200", ok))
         }
         Takes::Compat(contract) => peers::route(operation, contract, route.method),

@@ -53,7 +53,7 @@ impl Curl {
         ran("curl", command.current_dir(folder));
         let bytes = fs::read(&self.output).unwrap();
         match bytes.starts_with(b"{") {
-            true => String::from_utf8(bytes).unwrap(),
+            true => format!("`{}`", String::from_utf8(bytes).unwrap()),
             false => png_size(&self.output),
         }
     }
@@ -161,7 +161,10 @@ print(requests.get(url, params={"url": "http://127.0.0.1/x.png"}).text)
         "`requests.post(url, files={'file': …}, params={'model': 'silueta'})`",
         &format!("`{}`", said[0]),
     );
-    table.row("`requests.get(url, params={'url': …})`", said[1]);
+    table.row(
+        "`requests.get(url, params={'url': …})`",
+        &format!("`{}`", said[1]),
+    );
     table.finish();
     fs::remove_dir_all(folder).unwrap();
     server.assert_books_balance();

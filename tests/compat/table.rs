@@ -8,6 +8,8 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use crate::common::http::CANARY;
+
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/compat.md");
 const HEAD: &str = "| client | what it sent | what it got |\n| --- | --- | --- |\n";
 /// Every client that has lines, in their order.
@@ -22,8 +24,8 @@ pub const CLIENTS: [&str; 8] = [
     "any (remove.bg)",
 ];
 
-/// How lines begin that have a test of their own.
-const PARTS: [&str; 1] = ["keys on"];
+/// How lines begin that have a test of their own; the others first.
+const PARTS: [&str; 2] = ["", "keys on"];
 
 /// One test writes at a time. Where one fails, the others go on.
 static WRITING: Mutex<()> = Mutex::new(());
@@ -42,7 +44,7 @@ impl Table {
     }
 
     pub fn row(&mut self, sent: &str, got: &str) {
-        let cell = |text: &str| text.replace('|', "\\|");
+        let cell = |text: &str| text.replace('|', "\\|").replace(CANARY, "nonsense");
         let line = format!("| {} | {} | {} |", self.client, cell(sent), cell(got));
         self.lines.push(line);
     }
@@ -58,11 +60,7 @@ impl Table {
         let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
         let text = fs::read_to_string(FILE).unwrap();
         let (before, all, after) = parts(&text);
-        let is_part = |line: &str| match part {
-            "" => !PARTS.iter().any(|part| sent(line).starts_with(part)),
-            part => sent(line).starts_with(part),
-        };
-        let own = |line: &&str| client(line) == self.client && is_part(line);
+        let own = |line: &&str| client(line) == self.client && self::part(line) == part;
         if std::env::var_os("SAFELIGHT_WRITE_TABLE").is_none() {
             let written: Vec<_> = all.lines().filter(own).collect();
             assert_eq!(
@@ -73,12 +71,14 @@ impl Table {
         }
         let others = all.lines().filter(|line| !own(line));
         let lines: Vec<_> = others.map(str::to_owned).chain(self.lines).collect();
-        let of = |name: &'static str| lines.iter().filter(move |line| client(line) == name);
-        let sorted: String = CLIENTS
-            .into_iter()
-            .flat_map(of)
-            .map(|line| format!("{line}\n"))
-            .collect();
+        let mut sorted = String::new();
+        for (name, part) in CLIENTS
+            .iter()
+            .flat_map(|name| PARTS.map(|part| (*name, part)))
+        {
+            let of = |line: &&String| client(line) == name && self::part(line) == part;
+            sorted.extend(lines.iter().filter(of).map(|line| format!("{line}\n")));
+        }
         fs::write(FILE, format!("{before}{HEAD}{sorted}{after}")).unwrap();
     }
 }
@@ -90,14 +90,21 @@ fn client(line: &str) -> &str {
     cell.unwrap_or_default()
 }
 
-fn sent(line: &str) -> &str {
-    line.split(" | ").nth(1).unwrap_or_default()
+fn part(line: &str) -> &'static str {
+    let sent = line.split(" | ").nth(1).unwrap_or_default();
+    let mut parts = PARTS.into_iter().rev();
+    parts
+        .find(|part| sent.starts_with(part))
+        .unwrap_or_default()
 }
 
 /// What stands before the table, its lines, and what stands after it.
 fn parts(text: &str) -> (&str, &str, &str) {
     let (before, rest) = text.split_once(HEAD).expect("the table's head");
-    let end = rest.find("\n\n").map_or(rest.len(), |at| at + 1);
+    let end = match rest.starts_with('\n') {
+        true => 0,
+        false => rest.find("\n\n").map_or(rest.len(), |at| at + 1),
+    };
     let (lines, after) = rest.split_at(end);
     (before, lines, after)
 }
