@@ -6,6 +6,8 @@ mod common;
 
 #[path = "compat/clients.rs"]
 mod clients;
+#[path = "compat/faults.rs"]
+mod faults;
 #[path = "compat/fields.rs"]
 mod fields;
 #[path = "compat/keys.rs"]

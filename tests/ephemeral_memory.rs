@@ -287,6 +287,34 @@ fn while_a_job_runs_its_pixels_are_found() {
     drop(Cut::Rst.cut(stream));
 }
 
+/// The same control for what comes in base64.
+#[test]
+fn without_wiping_text_of_clients_of_other_services_is_found() {
+    let _alone = alone();
+    let Some(program) = hooks() else {
+        return skip(
+            "the control of base64",
+            "SAFELIGHT_TEST_HOOKS_BIN (HOOKS=1)",
+        );
+    };
+    let launch = Launch {
+        program: Some(&program),
+        variables: &[("SAFELIGHT_TEST_UNWIPED", "1")],
+        ..Launch::default()
+    };
+    let server = launch.start();
+    let mut pieces = peers::of_peers(&server);
+    pieces.seal();
+    thread::sleep(Duration::from_millis(500));
+    let Some(found) = scan(server.pid(), &pieces) else {
+        return skip("the control of base64", "root or CAP_SYS_PTRACE");
+    };
+    println!("control, base64 unwiped: {:?}", found.counts);
+    for kind in [Kind::Upload, Kind::Rgb, Kind::Answer] {
+        assert!(found.of(kind) > 0, "{kind:?}: {found:#?}");
+    }
+}
+
 /// The negative control: the same requests to a program that does not wipe what it frees.
 #[test]
 fn without_wiping_the_same_scan_finds_all_kinds() {
