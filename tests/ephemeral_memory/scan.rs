@@ -5,6 +5,7 @@
 use std::{
     collections::BTreeMap,
     fs::{self, File},
+    ops::Range,
     os::unix::fs::FileExt,
     thread,
     time::Duration,
@@ -212,9 +213,12 @@ pub fn scan(pid: u32, pieces: &Pieces) -> Option<Found> {
                 *found.counts.entry(kind).or_default() += 1;
                 if found.first.len() < 40 {
                     let place = at + offset as u64;
+                    let whose = stack_of(pid, start..end).unwrap_or_else(|| name.to_owned());
+                    let from_end = end - place;
                     found.first.push(format!(
-                        "{kind:?} at {place:x} ({name} {range} + {:x})",
-                        place - start
+                        "{kind:?} at {place:x} ({whose} {range}, {from_end:#x} before its end): \
+                         {:02x?}",
+                        &buffer[offset..got.min(offset + 48)]
                     ));
                 }
             });
@@ -222,6 +226,21 @@ pub fn scan(pid: u32, pieces: &Pieces) -> Option<Found> {
         }
     }
     Some(found)
+}
+
+/// The thread whose stack lies there, by its name.
+fn stack_of(pid: u32, range: Range<u64>) -> Option<String> {
+    let mut threads = fs::read_dir(format!("/proc/{pid}/task")).ok()?.flatten();
+    threads.find_map(|thread| {
+        // The last but one number is the stack pointer of a thread that waits.
+        let call = fs::read_to_string(thread.path().join("syscall")).ok()?;
+        let pointer = call.split_whitespace().rev().nth(1)?;
+        let pointer = u64::from_str_radix(pointer.strip_prefix("0x")?, 16).ok()?;
+        let name = fs::read_to_string(thread.path().join("comm")).ok()?;
+        let depth = range.end.saturating_sub(pointer);
+        let stack = format!("stack of {}, now {depth:#x} deep,", name.trim());
+        range.contains(&pointer).then_some(stack)
+    })
 }
 
 /// Half a second after the last answer nothing of `pieces` is left.
