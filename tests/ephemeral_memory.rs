@@ -104,15 +104,6 @@ fn nothing_stays_of_what_was_hashed_for_a_receipt() {
     assert_clean(&server, "hashed for a receipt", &mut pieces);
 }
 
-/// E9: what clients of rembg and remove.bg send and get.
-#[test]
-fn nothing_stays_of_what_clients_of_other_services_send() {
-    let _alone = alone();
-    let server = spawn(&["--receipts"]);
-    let mut pieces = peers::of_peers(&server);
-    assert_clean(&server, "of other services", &mut pieces);
-}
-
 /// E9: uploads, jobs and downloads whose client goes.
 #[test]
 fn nothing_stays_of_what_its_client_has_abandoned() {
@@ -285,34 +276,6 @@ fn while_a_job_runs_its_pixels_are_found() {
     println!("control, during a job: {:?}", found.counts);
     assert!(found.of(Kind::Rgb) > 10_000, "{found:#?}");
     drop(Cut::Rst.cut(stream));
-}
-
-/// The same control for what comes in base64.
-#[test]
-fn without_wiping_text_of_clients_of_other_services_is_found() {
-    let _alone = alone();
-    let Some(program) = hooks() else {
-        return skip(
-            "the control of base64",
-            "SAFELIGHT_TEST_HOOKS_BIN (HOOKS=1)",
-        );
-    };
-    let launch = Launch {
-        program: Some(&program),
-        variables: &[("SAFELIGHT_TEST_UNWIPED", "1")],
-        ..Launch::default()
-    };
-    let server = launch.start();
-    let mut pieces = peers::of_peers(&server);
-    pieces.seal();
-    thread::sleep(Duration::from_millis(500));
-    let Some(found) = scan(server.pid(), &pieces) else {
-        return skip("the control of base64", "root or CAP_SYS_PTRACE");
-    };
-    println!("control, base64 unwiped: {:?}", found.counts);
-    for kind in [Kind::Upload, Kind::Rgb, Kind::Answer] {
-        assert!(found.of(kind) > 0, "{kind:?}: {found:#?}");
-    }
 }
 
 /// The negative control: the same requests to a program that does not wipe what it frees.

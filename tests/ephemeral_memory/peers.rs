@@ -1,10 +1,13 @@
 //! What clients of other services send: pictures in base64, and answers in it.
 
+use std::{thread, time::Duration};
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 
 use crate::{
-    common::{Form, Server, http, pictures},
-    scan::{Kind, Pieces},
+    common::{Form, Launch, Server, faults::alone, http, pictures, skip, spawn},
+    hooks,
+    scan::{Kind, Pieces, assert_clean, scan},
     uploads::uncompressed,
 };
 
@@ -18,7 +21,7 @@ fn escaped(text: &str) -> String {
 }
 
 /// One after the other, by every way in and out of the peers' routes.
-pub fn of_peers(server: &Server) -> Pieces {
+fn of_peers(server: &Server) -> Pieces {
     let mut pieces = Pieces::default();
     let mut seed = 800;
     let mut fresh = |pieces: &mut Pieces| {
@@ -89,4 +92,41 @@ pub fn of_peers(server: &Server) -> Pieces {
     let form = Form::new().text("image_file_b64", &half);
     expect("half of a picture", 400, &server.form(REMOVEBG, form));
     pieces
+}
+
+/// E9: what clients of rembg and remove.bg send and get.
+#[test]
+fn nothing_stays_of_what_clients_of_other_services_send() {
+    let _alone = alone();
+    let server = spawn(&["--receipts"]);
+    let mut pieces = of_peers(&server);
+    assert_clean(&server, "of other services", &mut pieces);
+}
+
+/// The same control for what comes in base64.
+#[test]
+fn without_wiping_text_of_clients_of_other_services_is_found() {
+    let _alone = alone();
+    let Some(program) = hooks() else {
+        return skip(
+            "the control of base64",
+            "SAFELIGHT_TEST_HOOKS_BIN (HOOKS=1)",
+        );
+    };
+    let launch = Launch {
+        program: Some(&program),
+        variables: &[("SAFELIGHT_TEST_UNWIPED", "1")],
+        ..Launch::default()
+    };
+    let server = launch.start();
+    let mut pieces = of_peers(&server);
+    pieces.seal();
+    thread::sleep(Duration::from_millis(500));
+    let Some(found) = scan(server.pid(), &pieces) else {
+        return skip("the control of base64", "root or CAP_SYS_PTRACE");
+    };
+    println!("control, base64 unwiped: {:?}", found.counts);
+    for kind in [Kind::Upload, Kind::Rgb, Kind::Answer] {
+        assert!(found.of(kind) > 0, "{kind:?}: {found:#?}");
+    }
 }
