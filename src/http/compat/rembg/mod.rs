@@ -59,12 +59,13 @@ pub async fn post(http: HttpRequest, payload: Payload, state: Data<AppState>) ->
         Err(error) => return refused(&error.into(), request),
     };
     let spool = state.spool_for(wanted.as_ref());
-    let work = async { Ok(process(&http, payload, &state, &spool, &mut request).await) };
+    let work = async {
+        let done = process(&http, payload, &state, &spool, &mut request).await;
+        Ok(done.map(|(answer, lease)| (images::head(&answer, &request), answer.bytes, lease)))
+    };
     let done = caught(work).await.unwrap_or_else(|error| Err(error.into()));
     let mut response = match done {
-        Ok((answer, lease)) => {
-            images::head(&answer, &request).body(Guarded::new(answer.bytes, lease, request))
-        }
+        Ok((mut head, bytes, lease)) => head.body(Guarded::new(bytes, lease, request)),
         Err(refusal) => refused(&refusal, request),
     };
     if let Some(wanted) = wanted {

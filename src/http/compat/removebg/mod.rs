@@ -128,12 +128,24 @@ pub async fn remove(http: HttpRequest, payload: Payload, state: Data<AppState>) 
         Err(error) => return Refusal::of(&error, &place).answer(request),
     };
     let spool = state.spool_for(wanted.as_ref());
-    let work = async { Ok(process(&http, payload, &state, &spool, &mut request).await) };
+    let work = async {
+        let done = process(&http, payload, &state, &spool, &mut request).await;
+        Ok(done.map(|(answer, lease, wishes)| {
+            let (head, around) = head(&http, &answer, &wishes, &request);
+            (head, around, answer.bytes, lease)
+        }))
+    };
     let done = caught(work)
         .await
         .unwrap_or_else(|error| Err(Refusal::of(&error, &place)));
     let mut response = match done {
-        Ok((answer, lease, wishes)) => picture(&http, answer, lease, &wishes, request),
+        Ok((mut head, around, bytes, lease)) => {
+            let body = Guarded::new(bytes, lease, request);
+            head.body(match around {
+                Some((before, after)) => body.in_text(before, after),
+                None => body,
+            })
+        }
         Err(refusal) => refusal.answer(request),
     };
     if let Some(wanted) = wanted {
@@ -199,15 +211,14 @@ async fn process(
     Ok((answer, lease, wishes))
 }
 
-/// The picture, raw or in JSON.
-fn picture(
+/// The head of a picture's answer, and what stands around it where it is sent in JSON.
+fn head(
     http: &HttpRequest,
-    answer: Answer,
-    lease: Lease,
+    answer: &Answer,
     wishes: &Wishes,
-    request: Request,
-) -> HttpResponse {
-    let mut response = images::head(&answer, &request);
+    request: &Request,
+) -> (HttpResponseBuilder, Option<(String, String)>) {
+    let mut response = images::head(answer, request);
     let (max_width, max_height) = wishes.full_size(answer.full_size);
     rate_limit(&mut response)
         .insert_header(("X-Width", answer.width))
@@ -230,16 +241,16 @@ fn picture(
     for (side, pixels) in foreground.iter().flatten() {
         response.insert_header((format!("X-Foreground-{side}"), *pixels));
     }
-    let body = Guarded::new(answer.bytes, lease, request);
     if !wants_json(header_text(http, header::ACCEPT)) {
-        return response.body(body);
+        return (response, None);
     }
     response.insert_header((header::CONTENT_TYPE, "application/json"));
     let sides = foreground.iter().flatten();
     let sides = sides
         .map(|(side, pixels)| format!(",\"foreground_{}\":{pixels}", side.to_ascii_lowercase()));
     let after = format!("\"{}}}}}", sides.collect::<String>());
-    response.body(body.in_text("{\"data\":{\"result_b64\":\"".to_owned(), after))
+    let before = "{\"data\":{\"result_b64\":\"".to_owned();
+    (response, Some((before, after)))
 }
 
 /// Whether a client asks for JSON. One that would also take anything else, as browsers and some
