@@ -21,6 +21,7 @@ export CARGO_TARGET_DIR := $(if $(filter /%,$(TARGET)),$(TARGET),$(CURDIR)/$(TAR
 
 SKIP_LOG := $(CARGO_TARGET_DIR)/skipped-tests.log
 TEST_VENV := $(CARGO_TARGET_DIR)/test-venv
+TEST_NODE := $(CARGO_TARGET_DIR)/test-node
 TEST_TOOLS := $(CARGO_TARGET_DIR)/test-tools/usr/bin
 HOOKS_BIN := $(CARGO_TARGET_DIR)/test-hooks/safelight
 
@@ -58,7 +59,7 @@ endif
 	cargo build --locked
 	@status=0; \
 	export PATH="$(TEST_TOOLS):$$PATH" SAFELIGHT_SKIP_LOG="$(SKIP_LOG)"; \
-	export SAFELIGHT_TEST_PYTHON="$(TEST_VENV)/bin/python"; \
+	export SAFELIGHT_TEST_PYTHON="$(TEST_VENV)/bin/python" SAFELIGHT_TEST_NODE="$(TEST_NODE)"; \
 	if [ "$(HOOKS)" = 1 ]; then export SAFELIGHT_TEST_HOOKS_BIN="$(HOOKS_BIN)"; fi; \
 	echo "cargo test --locked --no-fail-fast"; \
 	cargo test --locked --no-fail-fast || status=$$?; \

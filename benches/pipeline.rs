@@ -91,20 +91,20 @@ fn inference(bencher: Bencher) {
 fn guided_upsampling(bencher: Bencher, size: (u32, u32)) {
     let frame = scene(size);
     let matte = coarse(&engine(), &frame);
-    bencher.bench(|| matting::refine(&frame, &matte));
+    bencher.bench(|| matting::refine(&frame, &matte, None));
 }
 
 #[divan::bench(args = SIZES, sample_count = 10)]
 fn foreground_estimation(bencher: Bencher, size: (u32, u32)) {
     let frame = scene(size);
-    let matte = matting::refine(&frame, &coarse(&engine(), &frame));
+    let matte = matting::refine(&frame, &coarse(&engine(), &frame), None);
     bencher.bench(|| foreground::estimate(&frame, &matte));
 }
 
 #[divan::bench(args = SIZES, consts = [0, 1, 2], sample_count = 10)]
 fn encode<const FORMAT: usize>(bencher: Bencher, size: (u32, u32)) {
     let frame = scene(size);
-    let matte = matting::refine(&frame, &coarse(&engine(), &frame));
+    let matte = matting::refine(&frame, &coarse(&engine(), &frame), None);
     let cutout = foreground::estimate(&frame, &matte);
     let encoding = Encoding::new([Encoded::Png, Encoded::Webp, Encoded::Jpeg][FORMAT]);
     bencher.bench(|| codec::encode(&cutout, &encoding).unwrap());

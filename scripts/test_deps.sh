@@ -10,6 +10,7 @@ target=$1
 python=${PYTHON:-python3}
 tools=$target/test-tools
 venv=$target/test-venv
+node=$target/test-node
 mkdir -p "$target"
 
 has() {
@@ -34,6 +35,7 @@ packages=
 has chromium chromium-browser google-chrome || packages="$packages chromium"
 has strace || packages="$packages strace"
 has node || packages="$packages nodejs"
+has npm || packages="$packages npm"
 has curl || packages="$packages curl"
 has c++ g++ clang++ || packages="$packages g++"
 "$python" -c 'import ensurepip, venv' >/dev/null 2>&1 || packages="$packages python3-venv"
@@ -98,15 +100,30 @@ schemathesis==4.32.5
 kubernetes-validate>=1.30,<2
 check-jsonschema>=0.29,<1
 cyclonedx-python-lib[json-validation]>=8,<12'
+# A client whose author published no wheel; what it imports is in the list above.
+sources='removebg==0.04'
 
 if [ "$(cat "$venv/requirements.txt" 2>/dev/null || true)" != "$requirements" ] ||
-    ! "$venv/bin/python" -c 'import PIL, numpy, requests, schemathesis' >/dev/null 2>&1; then
+    ! "$venv/bin/python" -c 'import PIL, numpy, removebg, requests, schemathesis' >/dev/null 2>&1; then
     rm -rf "$venv"
     "$python" -m venv "$venv"
     printf '%s\n' "$requirements" >"$venv/wanted.txt"
     "$venv/bin/python" -m pip install --quiet --retries 5 --disable-pip-version-check \
         --only-binary=:all: -r "$venv/wanted.txt"
+    "$venv/bin/python" -m pip install --quiet --retries 5 --disable-pip-version-check \
+        --no-deps "$sources"
     mv "$venv/wanted.txt" "$venv/requirements.txt"
+fi
+
+# --- Node ----------------------------------------------------------------------------------
+
+# A client of remove.bg, as it is published. Nothing of it is run while it is installed.
+client=remove.bg@1.3.0
+if [ "$(cat "$node/client.txt" 2>/dev/null || true)" != "$client" ]; then
+    rm -rf "$node"
+    mkdir -p "$node"
+    (cd "$node" && npm install --silent --no-audit --no-fund --ignore-scripts "$client")
+    printf '%s\n' "$client" >"$node/client.txt"
 fi
 
 # --- cargo-deny ----------------------------------------------------------------------------

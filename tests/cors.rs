@@ -128,3 +128,34 @@ fn an_origin_that_is_none_is_refused_at_the_start() {
         assert!(ran.stderr.contains("--cors-origin"), "{}", ran.stderr);
     }
 }
+
+/// Pages that speak to remove.bg's interface send its key header and read its headers.
+#[test]
+fn the_routes_of_other_services_are_open_to_the_same_origins() {
+    let origin = "https://one.example";
+    let server = spawn(&[&format!("--cors-origin={origin}")]);
+    for (path, field) in [("/api/remove", "file"), ("/v1.0/removebg", "image_file")] {
+        let asks = [
+            ("Origin", origin),
+            ("Access-Control-Request-Method", "POST"),
+            ("Access-Control-Request-Headers", "x-api-key"),
+        ];
+        let before = http::request(server.address, "OPTIONS", path, &asks, b"").unwrap();
+        assert_eq!(before.status, 200, "{path}");
+        let form = common::Form::new().file(field, "a", &pictures::jpeg(160, 120));
+        let (mime, body) = form.finish();
+        let headers = [("Origin", origin), ("Content-Type", mime.as_str())];
+        let answer = http::request(server.address, "POST", path, &headers, &body).unwrap();
+        assert_eq!(answer.status, 200, "{path}");
+        for answer in [&before, &answer] {
+            let allowed = answer.header("access-control-allow-origin");
+            assert_eq!(allowed, Some(origin), "{path}");
+        }
+        let shown = answer.header("access-control-expose-headers").unwrap();
+        let shown = shown.to_ascii_lowercase();
+        for (name, _) in &answer.headers {
+            let own = name.starts_with("x-") && name != "x-content-type-options";
+            assert!(!own || shown.contains(name.as_str()), "{path}: {name}");
+        }
+    }
+}

@@ -3,6 +3,8 @@
 #![cfg(target_os = "linux")]
 
 mod common;
+#[path = "ephemeral_memory/peers.rs"]
+mod peers;
 #[path = "ephemeral_memory/scan.rs"]
 mod scan;
 #[path = "ephemeral_memory/uploads.rs"]

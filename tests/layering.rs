@@ -41,7 +41,7 @@ const DOORS: &[(&str, &str)] = &[
     ("actix_multipart::", "http/upload.rs"),
     ("async ", "http/"),
     (".await", "http/"),
-    ("base64::", "receipt/"),
+    ("base64::", "http/b64.rs receipt/"),
     ("clap::", "cli/ config"),
     ("crc32fast::", "job/archive.rs"),
     ("csscolorparser::", "ops/options/"),

@@ -121,10 +121,9 @@ impl fmt::Display for Error {
                 "Send an API key as `Authorization: Bearer KEY` or as `X-API-Key: KEY`.",
             ),
             Self::WrongKey => f.write_str("The API key is not one of this service."),
-            Self::NotAllowed { operation } => match *operation {
-                "" => f.write_str("This key does not allow this route (its `scopes`)."),
-                name => write!(f, "This key does not allow {name} (its `scopes`)."),
-            },
+            Self::NotAllowed { operation } => {
+                write!(f, "This key does not allow {operation} (its `scopes`).")
+            }
             Self::RateLimited {
                 whose,
                 rate,

@@ -76,25 +76,38 @@ impl Mask {
 
     /// The smallest rectangle that holds every value of at least `least`; `None` if there is none.
     pub fn bounds(&self, least: u8) -> Option<Rect> {
-        let inside = |row: &[u8]| row.iter().any(|&v| v >= least);
-        let top = (0..self.height).find(|&y| inside(self.row(y)))?;
-        let bottom = (top..self.height).rev().find(|&y| inside(self.row(y)))?;
-        let (mut left, mut right) = (self.width - 1, 0);
-        for y in top..=bottom {
-            let row = self.row(y);
-            if let Some(x) = row.iter().position(|&v| v >= least) {
-                left = left.min(x as u32);
-                let last = row.iter().rposition(|&v| v >= least).unwrap_or(x);
-                right = right.max(last as u32);
-            }
-        }
-        Some(Rect {
-            x: left,
-            y: top,
-            width: right - left + 1,
-            height: bottom - top + 1,
+        bounds((self.width, self.height), least, |y| {
+            self.row(y).iter().copied()
         })
     }
+}
+
+/// The smallest rectangle that holds every value of at least `least`; `row` gives those of a row.
+pub(super) fn bounds<R>(
+    (width, height): (u32, u32),
+    least: u8,
+    row: impl Fn(u32) -> R,
+) -> Option<Rect>
+where
+    R: ExactSizeIterator<Item = u8> + DoubleEndedIterator,
+{
+    let inside = |y: u32| row(y).any(|v| v >= least);
+    let top = (0..height).find(|&y| inside(y))?;
+    let bottom = (top..height).rev().find(|&y| inside(y))?;
+    let (mut left, mut right) = (width - 1, 0);
+    for y in top..=bottom {
+        if let Some(x) = row(y).position(|v| v >= least) {
+            left = left.min(x as u32);
+            let last = row(y).rposition(|v| v >= least).unwrap_or(x);
+            right = right.max(last as u32);
+        }
+    }
+    Some(Rect {
+        x: left,
+        y: top,
+        width: right - left + 1,
+        height: bottom - top + 1,
+    })
 }
 
 #[cfg(test)]

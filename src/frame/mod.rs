@@ -298,6 +298,17 @@ impl Frame {
         Some(Mask::new(self.width, self.height, data))
     }
 
+    /// The smallest rectangle that holds every pixel whose alpha is at least `least`; `None` where
+    /// there is none, or no alpha channel.
+    pub fn alpha_bounds(&self, least: u8) -> Option<Rect> {
+        if self.layout != Layout::Rgba {
+            return None;
+        }
+        mask::bounds((self.width, self.height), least, |y| {
+            self.row(y).as_chunks::<4>().0.iter().map(|px| px[3])
+        })
+    }
+
     /// The colours without the alpha channel, not composed on anything.
     pub fn without_alpha(self) -> Self {
         if self.layout != Layout::Rgba {

@@ -12,6 +12,7 @@ use actix_web::{
     web::Bytes,
 };
 
+use super::b64;
 use crate::{
     ephemeral::Lease,
     harden::fault::{self, Place},
@@ -22,10 +23,20 @@ use crate::{
 /// and the guards end before the client can have the whole answer.
 const CHUNK: usize = 16 << 10;
 
+/// Bytes of one chunk that is written in base64, which makes four of three.
+const ENCODED_CHUNK: usize = CHUNK / 4 * 3;
+
 /// An answer with its guards.
 pub struct Guarded {
     bytes: Bytes,
+    around: Option<Around>,
     guards: Option<(Lease, Request)>,
+}
+
+/// Text around an answer that is written in base64.
+struct Around {
+    before: Bytes,
+    after: String,
 }
 
 impl Guarded {
@@ -33,8 +44,37 @@ impl Guarded {
     pub fn new(bytes: Vec<u8>, lease: Lease, request: Request) -> Self {
         Self {
             bytes: bytes.into(),
+            around: None,
             guards: Some((lease, request)),
         }
+    }
+
+    /// The same in base64, with text before and after it. It is encoded as it leaves, so that
+    /// there is no second copy of the answer.
+    pub fn in_text(self, before: String, after: String) -> Self {
+        let before = before.into();
+        Self {
+            around: Some(Around { before, after }),
+            ..self
+        }
+    }
+
+    /// The next chunk, and whether it is the last one.
+    fn next(&mut self) -> (Bytes, bool) {
+        let Some(around) = &mut self.around else {
+            let len = self.bytes.len().min(CHUNK);
+            return (self.bytes.split_to(len), self.bytes.is_empty());
+        };
+        if !around.before.is_empty() {
+            return (std::mem::take(&mut around.before), false);
+        }
+        let len = self.bytes.len().min(ENCODED_CHUNK);
+        let mut text = b64::encoded(&self.bytes.split_to(len));
+        let last = self.bytes.is_empty();
+        if last {
+            text += &around.after;
+        }
+        (text.into(), last)
     }
 }
 
@@ -42,7 +82,11 @@ impl MessageBody for Guarded {
     type Error = Infallible;
 
     fn size(&self) -> BodySize {
-        BodySize::Sized(self.bytes.len() as u64)
+        let bytes = self.bytes.len();
+        BodySize::Sized(match &self.around {
+            None => bytes,
+            Some(around) => around.before.len() + bytes.div_ceil(3) * 4 + around.after.len(),
+        } as u64)
     }
 
     fn poll_next(
@@ -53,9 +97,7 @@ impl MessageBody for Guarded {
             return Poll::Ready(None);
         }
         fault::pass(Place::Body);
-        let len = self.bytes.len().min(CHUNK);
-        let chunk = self.bytes.split_to(len);
-        let last = self.bytes.is_empty();
+        let (chunk, last) = self.next();
         if let Some((_, request)) = &mut self.guards {
             request.bytes_out += chunk.len() as u64;
             if last {

@@ -15,7 +15,7 @@ const TAKEN: [&str; 4] = [
 ];
 
 /// Headers that it may read: all that an answer has of its own.
-const SHOWN: [&str; 23] = [
+const SHOWN: [&str; 25] = [
     "Deletion-Receipt",
     "Server-Timing",
     "X-Credits-Charged",
@@ -27,6 +27,8 @@ const SHOWN: [&str; 23] = [
     "X-Image-Height",
     "X-Image-Width",
     "X-Mask-Confidence",
+    "X-Max-Height",
+    "X-Max-Width",
     "X-Model",
     "X-Model-License",
     "X-Quota-Limit",

@@ -26,6 +26,9 @@ pub struct Problem {
     pub instance: String,
 }
 
+/// Writes the answer to a request that is refused before its handler sees it, with its id.
+pub type Refuse = fn(&Error, &str) -> HttpResponse;
+
 /// How a key is to be sent (RFC 6750, section 3).
 const BEARER: &str = "Bearer realm=\"safelight\"";
 
@@ -72,9 +75,8 @@ pub fn status(error: &Error) -> StatusCode {
     }
 }
 
-/// The answer to a request that failed.
-pub fn problem(error: &Error, request_id: &str) -> HttpResponse {
-    let status = status(error);
+/// The head of the answer to a request that failed, whatever its body looks like.
+pub fn head(error: &Error, status: StatusCode, request_id: &str) -> HttpResponseBuilder {
     let mut response = HttpResponseBuilder::new(status);
     response.insert_header(("X-Request-Id", request_id));
     if let Some(seconds) = error.retry_after() {
@@ -93,6 +95,12 @@ pub fn problem(error: &Error, request_id: &str) -> HttpResponse {
         }
         _ => {}
     }
+    response
+}
+
+/// The answer to a request that failed.
+pub fn problem(error: &Error, request_id: &str) -> HttpResponse {
+    let mut response = head(error, status(error), request_id);
     let body = problem_text(error, request_id);
     response.content_type("application/problem+json").body(body)
 }

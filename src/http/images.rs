@@ -73,7 +73,8 @@ async fn process(
     if recipe.plan(pairs(&query))?.is_some() {
         checked(recipe, pairs(&query), &Pass::of(http), state)?;
     }
-    let mut upload = receive(http, payload, recipe, state, spool, request).await?;
+    let expected = Expected::one(recipe.files(), &state.settings);
+    let mut upload = receive(http, payload, expected, state, spool, request).await?;
     let all = query
         .iter()
         .chain(&upload.options)
@@ -82,12 +83,24 @@ async fn process(
     let plan = plan.inspect_err(|error| upload.set_reason(error.into()))?;
     let accept = http.headers().get(header::ACCEPT);
     let accept = Accept::of(accept.map(|value| value.as_bytes()));
+    carry(http, upload, (plan, accept), state, request).await
+}
+
+/// Carries what was received through preparation, the queue and a worker.
+pub(super) async fn carry(
+    http: &HttpRequest,
+    upload: Upload,
+    (plan, accept): (Plan, Accept),
+    state: &Data<AppState>,
+    request: &mut Request,
+) -> Result<(Answer, Lease), Error> {
+    let is_long = plan.is_long();
     let (picture, files) = upload.into_inputs()?;
     let mut job = prepare(picture, files, plan, accept, state).await?;
     request.picture = Some(job.picture());
     auth::charge(http, job.picture()).inspect_err(|error| job.set_reason(error.into()))?;
     let settings = &state.settings;
-    let job = match recipe.is_long() {
+    let job = match is_long {
         true => job.within(settings.long_timeout, "--long-timeout"),
         false => job.within(settings.timeout, "--timeout"),
     };
@@ -113,17 +126,16 @@ pub(super) fn checked<'a>(
 }
 
 /// Admits and receives a body.
-async fn receive(
+pub(super) async fn receive(
     http: &HttpRequest,
     payload: Payload,
-    recipe: Recipe,
+    expected: Expected,
     state: &AppState,
     spool: &Spool,
     request: &mut Request,
 ) -> Result<Upload, Error> {
     let permit = state.gate.admit(http)?;
     let start = std::time::Instant::now();
-    let expected = Expected::one(recipe.files(), &state.settings);
     let received = upload::receive(http, payload, expected, state.door(), spool).await;
     drop(permit);
     request.stages.add("upload", start.elapsed());
@@ -181,8 +193,8 @@ pub(super) async fn queued(job: Job, state: &AppState) -> Result<Answered, Error
     }
 }
 
-/// The head of a picture's answer.
-fn head(answer: &Answer, request: &Request) -> HttpResponseBuilder {
+/// The head of an answer that is a picture.
+pub(super) fn head(answer: &Answer, request: &Request) -> HttpResponseBuilder {
     fault::pass(Place::Response);
     let mut response = HttpResponse::Ok();
     response
@@ -204,14 +216,19 @@ fn head(answer: &Answer, request: &Request) -> HttpResponseBuilder {
 /// The answer to a request that failed.
 pub(super) fn failed(error: &Error, mut request: Request) -> HttpResponse {
     request.failed(error, status(error).as_u16());
+    problem(shown(error), &request.id)
+}
+
+/// The error as a client is told it.
+pub(super) fn shown(error: &Error) -> &Error {
     // For the books a body that breaks off is a client that is gone. Should somebody still be
     // there to read, it is one that has sent no end, or chunks that are none.
-    let broken_off = Error::MalformedRequest("The body breaks off, or its chunks are broken.");
-    let shown = match error {
-        Error::Cancelled => &broken_off,
+    match error {
+        Error::Cancelled => {
+            &Error::MalformedRequest("The body breaks off, or its chunks are broken.")
+        }
         other => other,
-    };
-    problem(shown, &request.id)
+    }
 }
 
 /// `POST /v1/inspect`: what the header of a picture says.
@@ -305,7 +322,7 @@ impl AppState {
     }
 
     /// The spool for a request's inputs; they are witnessed where a receipt will speak of them.
-    fn spool_for(&self, wanted: Option<&Wanted<'_>>) -> Spool {
+    pub fn spool_for(&self, wanted: Option<&Wanted<'_>>) -> Spool {
         wanted.map_or_else(|| self.spool.clone(), |wanted| wanted.spool(&self.spool))
     }
 }

@@ -1,8 +1,10 @@
 //! The HTTP service: shared state, the two listeners, start and stop.
 
 mod auth;
+mod b64;
 mod batch;
 mod body;
+mod compat;
 mod cors;
 mod error;
 #[cfg(fuzzing)]

@@ -1,9 +1,10 @@
 //! The OpenAPI 3.1 document, made from the specifications of the options, the list of error codes
 //! and the table of routes - so that it cannot say anything else than the program does.
 
+mod peers;
 mod schemas;
 
-use std::sync::OnceLock;
+use std::{collections::btree_map::Entry, sync::OnceLock};
 
 use utoipa::openapi::{
     ComponentsBuilder, Content, HeaderBuilder, HttpMethod, InfoBuilder, LicenseBuilder, Object,
@@ -23,7 +24,7 @@ use super::{
     receipt,
     routes::{ROUTES, Route, Takes},
 };
-use crate::ops::{Kind, Recipe, options::Spec};
+use crate::ops::{Recipe, options::Spec};
 
 /// The document as JSON.
 pub fn text() -> &'static str {
@@ -39,10 +40,11 @@ fn document() -> OpenApi {
         } else {
             HttpMethod::Get
         };
-        paths.paths.insert(
-            route.path.to_owned(),
-            PathItem::new(method, operation(route)),
-        );
+        let item = PathItem::new(method, operation(route));
+        match paths.paths.entry(route.path.to_owned()) {
+            Entry::Vacant(place) => drop(place.insert(item)),
+            Entry::Occupied(mut place) => place.get_mut().merge_operations(item),
+        }
     }
     OpenApiBuilder::new()
         .info(
@@ -66,6 +68,8 @@ fn document() -> OpenApi {
             ComponentsBuilder::new()
                 .schema("Problem", problem_schema())
                 .schema("Header", header_schema())
+                .schema("RembgError", peers::rembg_error())
+                .schema("RemoveBgErrors", peers::remove_bg_errors())
                 .security_scheme(BEARER, bearer_scheme())
                 .security_scheme(API_KEY, api_key_scheme())
                 .build(),
@@ -74,7 +78,11 @@ fn document() -> OpenApi {
 }
 
 fn operation(route: &Route) -> OperationBuilder {
-    let id = route.path.trim_matches('/').replace(['/', '-', '.'], "_");
+    let mut id = route.path.trim_matches('/').replace(['/', '-', '.'], "_");
+    let shares = |other: &&Route| other.path == route.path;
+    if ROUTES.iter().filter(shares).count() > 1 {
+        id = format!("{id}_{}", route.method.to_ascii_lowercase());
+    }
     let mut operation = OperationBuilder::new()
         .operation_id(Some(if id.is_empty() { "page".to_owned() } else { id }))
         .summary(Some(route.about));
@@ -123,15 +131,12 @@ fn operation(route: &Route) -> OperationBuilder {
             for mime in ["image/png", "image/webp", "image/jpeg"] {
                 ok = ok.content(mime, Content::new(Some(binary("The picture."))));
             }
-            if matches!(
-                recipe,
-                Recipe::Single(Kind::RemoveBackground) | Recipe::Pipeline
-            ) {
-                let zip = Content::new(Some(binary("`color.*` and `alpha.png`.")));
-                ok = ok.content("application/zip", zip);
-            }
+            // `output=both` and `format=zip` answer with one.
+            let zip = Content::new(Some(binary("`color.*` and `alpha.png`.")));
+            ok = ok.content("application/zip", zip);
             errors(receipt_wishes(operation).response("200", ok))
         }
+        Takes::Compat(contract) => peers::route(operation, contract, route.method),
     }
 }
 

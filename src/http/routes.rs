@@ -9,7 +9,12 @@ use actix_web::{
     web::{self, ServiceConfig},
 };
 
-use super::{auth, batch, images, service, statements};
+use super::{
+    auth, batch,
+    compat::{Contract, rembg, removebg},
+    error::{Refuse, problem},
+    images, service, statements,
+};
 use crate::ops::{Kind, Recipe};
 
 /// What a route takes.
@@ -23,6 +28,8 @@ pub enum Takes {
     Operation(Recipe),
     /// Several pictures, and a list of operations.
     Batch,
+    /// What another service's route of this path takes.
+    Compat(&'static Contract),
 }
 
 /// One route.
@@ -64,6 +71,18 @@ const fn operation(path: &'static str, recipe: Recipe) -> Route {
     post(path, Takes::Operation(recipe), recipe.about())
 }
 
+const fn compat(
+    method: &'static str,
+    path: &'static str,
+    contract: &'static Contract,
+    about: &'static str,
+) -> Route {
+    Route {
+        method,
+        ..post(path, Takes::Compat(contract), about)
+    }
+}
+
 const JSON: &str = "application/json";
 const TEXT: &str = "text/plain";
 
@@ -85,6 +104,36 @@ pub const ROUTES: &[Route] = &[
         "/v1/inspect",
         Takes::Picture,
         "Says what the header of a picture says; decodes nothing.",
+    ),
+    compat(
+        "POST",
+        "/api/remove",
+        &rembg::POST,
+        "Removes the background of a picture, as rembg's server does.",
+    ),
+    compat(
+        "GET",
+        "/api/remove",
+        &rembg::GET,
+        "Refuses to fetch a picture; rembg's server does.",
+    ),
+    compat(
+        "POST",
+        "/v1.0/removebg",
+        &removebg::REMOVE,
+        "Removes the background of a picture, as remove.bg does.",
+    ),
+    compat(
+        "GET",
+        "/v1.0/account",
+        &removebg::ACCOUNT,
+        "Says that there are credits, as clients of remove.bg ask.",
+    ),
+    compat(
+        "POST",
+        "/v1.0/improve",
+        &removebg::IMPROVE,
+        "Refuses to keep a picture; remove.bg does.",
     ),
     get("/v1/models", JSON, "Lists the models with their licences."),
     get(
@@ -128,61 +177,87 @@ const PUBLIC: [&str; 8] = [
     "/v1/transparency",
 ];
 
-/// The operation for which a key is asked on this route; none where no key is needed, and an empty
-/// name where any key will do, as on a route with a variable part.
-fn guarded(path: &'static str) -> Option<&'static str> {
-    let name = match path {
-        _ if PUBLIC.contains(&path) => return None,
-        _ if path.contains('{') => "",
+/// What stands before a route where keys are on, or a limit per address.
+#[derive(Debug, Clone, Copy)]
+pub struct Door {
+    /// What a key must have among its scopes; empty where any key will do, as on a route with a
+    /// variable part.
+    pub scope: &'static str,
+    /// What a refused request is called in metrics and logs.
+    pub operation: &'static str,
+    /// How it is refused.
+    pub refuse: Refuse,
+}
+
+impl Route {
+    /// The door of this route; none where no key is needed.
+    fn door(&self) -> Option<Door> {
         // A route is called as its operation.
-        _ => path.rsplit('/').next().unwrap_or_default(),
-    };
-    Some(name)
+        let name = || self.path.rsplit('/').next().unwrap_or_default();
+        let (scope, operation) = match self.takes {
+            Takes::Compat(contract) => (contract.scope, contract.operation),
+            _ if PUBLIC.contains(&self.path) => return None,
+            _ if self.path.contains('{') => ("", ""),
+            _ => (name(), name()),
+        };
+        Some(Door {
+            scope,
+            operation,
+            refuse: self.refuse(),
+        })
+    }
+
+    /// How an error is written that comes before its handler.
+    fn refuse(&self) -> Refuse {
+        match self.takes {
+            Takes::Compat(contract) => contract.refuse,
+            _ => problem,
+        }
+    }
 }
 
 /// The operations that a key can be restricted to.
 pub fn operations() -> Vec<&'static str> {
-    let names = ROUTES.iter().filter_map(|route| guarded(route.path));
-    names.filter(|name| !name.is_empty()).collect()
+    let mut names = Vec::new();
+    for scope in ROUTES.iter().filter_map(|route| Some(route.door()?.scope)) {
+        if !scope.is_empty() && !names.contains(&scope) {
+            names.push(scope);
+        }
+    }
+    names
 }
 
 /// Puts the table into the router.
 pub fn configure(config: &mut ServiceConfig) {
-    for route in ROUTES {
-        let allow = match route.method {
-            "GET" => READ,
-            other => other,
+    for (at, route) in ROUTES.iter().enumerate() {
+        // The routes of a path are one resource, made where the first of them stands.
+        let of_path = |other: &&Route| other.path == route.path;
+        if ROUTES[..at].iter().any(|other| of_path(&other)) {
+            continue;
+        }
+        let routes = || ROUTES.iter().filter(of_path);
+        let methods: Vec<_> = routes().map(|route| route.method).collect();
+        let allow = match methods[..] {
+            ["GET"] => READ,
+            ["POST"] => "POST",
+            _ => "GET, HEAD, POST",
         };
-        let handler = match (route.path, route.takes) {
-            (_, Takes::Operation(recipe)) => web::post().to(move |request, payload, state| {
-                images::operate(recipe, request, payload, state)
-            }),
-            (_, Takes::Batch) => web::post().to(batch::run),
-            (_, Takes::Picture) => web::post().to(images::inspect),
-            ("/v1/models", _) => read().to(service::models),
-            ("/v1/privacy", _) => read().to(statements::privacy),
-            ("/v1/transparency", _) => read().to(statements::transparency),
-            ("/openapi.json", _) => read().to(service::openapi),
-            ("/healthz", _) => read().to(service::live),
-            ("/readyz", _) => read().to(service::ready),
-            _ => read().to(service::page),
-        };
-        let wrong = web::to(move || async move { service::wrong_method(allow) });
-        let resource = web::resource(route.path)
-            .route(handler)
-            .default_service(wrong);
-        match guarded(route.path) {
+        let refuse = route.refuse();
+        let wrong = web::to(move || async move { service::wrong_method(allow, refuse) });
+        let resource = web::resource(route.path).default_service(wrong);
+        let resource = routes().fold(resource, |resource, route| resource.route(handler(route)));
+        match route.door() {
             None => config.service(resource),
-            Some(operation) => config.service(resource.wrap(from_fn(
+            Some(door) => config.service(resource.wrap(from_fn(
                 move |request: ServiceRequest, next: Next<BoxBody>| {
-                    auth::check(operation, request, next)
+                    auth::check(door, request, next)
                 },
             ))),
         };
     }
     let listed = |path: &&str| ROUTES.iter().any(|route| route.path == *path);
     for path in service::page_paths().filter(|path| !listed(path)) {
-        let wrong = web::to(|| async { service::wrong_method(READ) });
+        let wrong = web::to(|| async { service::wrong_method(READ, problem) });
         config.service(
             web::resource(path)
                 .route(read().to(service::page))
@@ -192,24 +267,60 @@ pub fn configure(config: &mut ServiceConfig) {
     config.default_service(web::to(service::not_found));
 }
 
+/// What answers a route.
+fn handler(route: &Route) -> Handler {
+    match (route.method, route.path, route.takes) {
+        (_, _, Takes::Operation(recipe)) => web::post()
+            .to(move |request, payload, state| images::operate(recipe, request, payload, state)),
+        (_, _, Takes::Batch) => web::post().to(batch::run),
+        (_, _, Takes::Picture) => web::post().to(images::inspect),
+        ("POST", "/api/remove", _) => web::post().to(rembg::post),
+        (_, "/api/remove", _) => read().to(rembg::get),
+        (_, "/v1.0/removebg", _) => web::post().to(removebg::remove),
+        (_, "/v1.0/account", _) => read().to(removebg::account),
+        (_, "/v1.0/improve", _) => web::post().to(removebg::improve),
+        (_, "/v1/models", _) => read().to(service::models),
+        (_, "/v1/privacy", _) => read().to(statements::privacy),
+        (_, "/v1/transparency", _) => read().to(statements::transparency),
+        (_, "/openapi.json", _) => read().to(service::openapi),
+        (_, "/healthz", _) => read().to(service::live),
+        (_, "/readyz", _) => read().to(service::ready),
+        _ => read().to(service::page),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn scope(path: &'static str) -> Option<&'static str> {
+        let route = ROUTES.iter().find(|route| route.path == path).unwrap();
+        route.door().map(|door| door.scope)
+    }
 
     #[test]
     fn whatever_takes_a_picture_needs_a_key_and_the_page_does_not() {
         for route in ROUTES {
             let takes_one = !matches!(route.takes, Takes::Nothing);
-            assert_eq!(guarded(route.path).is_some(), takes_one, "{}", route.path);
+            assert_eq!(route.door().is_some(), takes_one, "{}", route.path);
         }
+        let unlisted = |path| post(path, Takes::Nothing, "").door().unwrap().scope;
         assert_eq!(
-            guarded("/v1/unheard-of"),
-            Some("unheard-of"),
+            unlisted("/v1/unheard-of"),
+            "unheard-of",
             "closed unless listed"
         );
-        assert_eq!(guarded("/v1/progress/{id}"), Some(""));
+        assert_eq!(unlisted("/v1/progress/{id}"), "");
         for kind in Kind::ALL {
-            assert!(operations().contains(&kind.name()), "{}", kind.name());
+            let named = operations().into_iter().filter(|name| *name == kind.name());
+            assert_eq!(named.count(), 1, "{}", kind.name());
         }
+    }
+
+    #[test]
+    fn a_peers_route_is_opened_by_the_key_that_opens_ours() {
+        assert_eq!(scope("/api/remove"), scope("/v1/remove-background"));
+        assert_eq!(scope("/v1.0/removebg"), scope("/v1/remove-background"));
+        assert_eq!(scope("/v1.0/account"), Some(""), "any key");
     }
 }

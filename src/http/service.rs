@@ -5,7 +5,11 @@ use std::sync::atomic::Ordering;
 use actix_web::{HttpRequest, HttpResponse, http::header, web::Data};
 use uuid::Uuid;
 
-use super::{AppState, error::problem, openapi};
+use super::{
+    AppState,
+    error::{Refuse, problem},
+    openapi,
+};
 use crate::error::Error;
 
 /// What the page may load: only from here, and the pictures that it made itself.
@@ -127,8 +131,8 @@ pub async fn not_found() -> HttpResponse {
 }
 
 /// A path that is a route, with a method that it does not take.
-pub fn wrong_method(allow: &'static str) -> HttpResponse {
-    problem(
+pub fn wrong_method(allow: &'static str, refuse: Refuse) -> HttpResponse {
+    refuse(
         &Error::MethodNotAllowed { allow },
         &Uuid::new_v4().to_string(),
     )

@@ -1,6 +1,8 @@
 //! A request's body to inputs in the spool and options: multipart or raw, counted while it
 //! streams, with a deadline for each pause and one for the whole.
 
+mod expected;
+
 use std::{future::Future, pin::Pin, time::Duration};
 
 use actix_multipart::{Field, Multipart, MultipartError};
@@ -13,6 +15,8 @@ use actix_web::{
 use futures_util::StreamExt;
 use tokio::time::{Instant, timeout_at};
 
+pub use expected::{BODY, Expected};
+
 use super::guard::{Gate, content_length};
 use crate::{
     config::{Settings, upload_time},
@@ -24,13 +28,11 @@ use crate::{
 };
 
 /// Form fields at most, pictures included.
-const MAX_FIELDS: usize = 32;
+pub const MAX_FIELDS: usize = 32;
 /// Bytes of a text field at most.
-const MAX_TEXT: usize = 4 << 10;
+pub const MAX_TEXT: usize = 4 << 10;
 /// The same for the list of a pipeline's operations.
 const MAX_OPS: usize = 16 << 10;
-/// Pictures of a batch at most.
-const MAX_BATCH: usize = 100;
 /// Names under which the picture itself may come.
 const PICTURE: [&str; 3] = ["file", "image", "image_file"];
 
@@ -40,16 +42,17 @@ pub type Named = Vec<(&'static str, Input)>;
 /// What came with a request.
 #[derive(Debug, Default)]
 pub struct Upload {
-    /// The picture, or those of a batch in their order; at least one.
+    /// The picture, or those of a batch in their order; at least one, unless [`Expected`] can do
+    /// without.
     pub pictures: Vec<Ephemeral>,
-    /// Further pictures, by field name.
+    /// Further files, by field name.
     pub files: Vec<(&'static str, Ephemeral)>,
     /// Options that came as form fields, in their order.
     pub options: Vec<(String, String)>,
 }
 
 impl Upload {
-    /// Bytes of all pictures.
+    /// Bytes of all files.
     pub fn size(&self) -> u64 {
         let files = self.files.iter().map(|(_, file)| file);
         self.pictures.iter().chain(files).map(Ephemeral::size).sum()
@@ -63,46 +66,21 @@ impl Upload {
         }
     }
 
+    /// Takes the file of a field out.
+    pub fn take(&mut self, name: &str) -> Option<Ephemeral> {
+        let at = self.files.iter().position(|(field, _)| *field == name)?;
+        Some(self.files.swap_remove(at).1)
+    }
+
     /// The one picture, and the further ones by name.
     ///
     /// # Errors
-    /// [`Error::MissingPicture`] where it was taken before.
+    /// [`Error::MissingPicture`] where there is none.
     pub fn into_inputs(mut self) -> Result<(Ephemeral, Named), Error> {
         let picture = self.pictures.pop().ok_or(Error::MissingPicture)?;
         let files = self.files.into_iter();
         let files = files.map(|(name, file)| (name, Input::Spooled(file)));
         Ok((picture, files.collect()))
-    }
-}
-
-/// What a body may hold beside options.
-#[derive(Debug, Clone, Copy)]
-pub struct Expected {
-    files: &'static [(&'static str, &'static str)],
-    pictures: usize,
-    max_body: u64,
-    setting: &'static str,
-}
-
-impl Expected {
-    /// One picture, and further ones of these names.
-    pub fn one(files: &'static [(&'static str, &'static str)], settings: &Settings) -> Self {
-        Self {
-            files,
-            pictures: 1,
-            max_body: settings.max_upload.0.saturating_mul(2),
-            setting: "--max-upload",
-        }
-    }
-
-    /// Many pictures, and further ones of these names.
-    pub fn batch(files: &'static [(&'static str, &'static str)], settings: &Settings) -> Self {
-        Self {
-            files,
-            pictures: MAX_BATCH,
-            max_body: settings.max_batch_bytes(),
-            setting: "--max-batch",
-        }
     }
 }
 
@@ -137,6 +115,8 @@ pub async fn receive(
         reader
             .multipart(Multipart::new(request.headers(), payload))
             .await
+    } else if expected.whole.iter().any(|mime| kind.starts_with(mime)) {
+        reader.whole(payload).await
     } else if kind.starts_with("image/") || kind.starts_with("application/octet-stream") {
         reader.raw(payload).await
     } else {
@@ -158,18 +138,33 @@ impl Reader<'_> {
         if let Some(actual) = self.declared.filter(|length| *length > self.max_picture) {
             return Err(self.too_large(Some(actual)));
         }
-        let mut picture = self.spool.open(self.declared)?;
-        let filled = self.fill(&mut picture, &mut payload, payload_error).await;
-        filled.inspect_err(|error| picture.set_reason(error.into()))?;
+        let picture = self.stream(&mut payload, self.max_picture).await?;
         if picture.size() == 0 {
             picture.close(Reason::Error);
             return Err(Error::MissingPicture);
         }
         Ok(Upload {
             pictures: vec![picture],
-            files: Vec::new(),
-            options: Vec::new(),
+            ..Upload::default()
         })
+    }
+
+    /// A body that its route reads by itself.
+    async fn whole(&mut self, mut payload: Payload) -> Result<Upload, Error> {
+        let limit = self.expected.max_body;
+        let mut body = self.stream(&mut payload, limit).await?;
+        body.settle();
+        Ok(Upload {
+            files: vec![(BODY, body)],
+            ..Upload::default()
+        })
+    }
+
+    async fn stream(&mut self, payload: &mut Payload, limit: u64) -> Result<Ephemeral, Error> {
+        let mut file = self.spool.open(self.declared)?;
+        let filled = self.fill(&mut file, payload, limit, payload_error).await;
+        filled.inspect_err(|error| file.set_reason(error.into()))?;
+        Ok(file)
     }
 
     async fn multipart(&mut self, mut form: Multipart) -> Result<Upload, Error> {
@@ -181,7 +176,12 @@ impl Reader<'_> {
 
     async fn parts(&mut self, form: &mut Multipart, parts: &mut Upload) -> Result<(), Error> {
         let Expected {
-            files, pictures, ..
+            files,
+            pictures,
+            encoded,
+            lenient,
+            max_body,
+            ..
         } = self.expected;
         let limit = MAX_FIELDS - 1 + pictures;
         let mut fields = 0;
@@ -199,8 +199,8 @@ impl Reader<'_> {
                 .find(|(known, _)| *known == name)
                 .map(|(known, _)| *known);
             if PICTURE.contains(&name.as_str()) {
-                let file = self.file(&mut field).await?;
-                if parts.pictures.len() == pictures {
+                let file = self.file(&mut field, self.max_picture).await?;
+                if parts.pictures.len() == pictures && !lenient {
                     file.close(Reason::Error);
                     return Err(match pictures {
                         1 => Error::MalformedRequest("The form holds more than one picture."),
@@ -210,10 +210,19 @@ impl Reader<'_> {
                 // A browser sends an empty part for a file field that nobody filled; in a batch it
                 // has its number like any other.
                 if file.size() > 0 || pictures > 1 {
+                    if parts.pictures.len() == pictures
+                        && let Some(other) = parts.pictures.pop()
+                    {
+                        other.close(Reason::Error);
+                    }
                     parts.pictures.push(file);
                 }
             } else if let Some(slot) = slot {
-                let file = self.file(&mut field).await?;
+                let limit = match encoded.contains(&slot) {
+                    true => max_body,
+                    false => self.max_picture,
+                };
+                let file = self.file(&mut field, limit).await?;
                 if file.size() > 0 {
                     parts.files.retain(|(name, _)| *name != slot);
                     parts.files.push((slot, file));
@@ -227,18 +236,16 @@ impl Reader<'_> {
                 parts.options.push((name, text));
             }
         }
-        if parts.pictures.is_empty() {
+        if parts.pictures.is_empty() && !lenient {
             return Err(Error::MissingPicture);
         }
         Ok(())
     }
 
-    async fn file(&mut self, field: &mut Field) -> Result<Ephemeral, Error> {
+    async fn file(&mut self, field: &mut Field, limit: u64) -> Result<Ephemeral, Error> {
         let left = self.declared.map(|all| all.saturating_sub(self.received));
-        let mut file = self
-            .spool
-            .open(left.map(|left| left.min(self.max_picture)))?;
-        let filled = self.fill(&mut file, field, multipart_error).await;
+        let mut file = self.spool.open(left.map(|left| left.min(limit)))?;
+        let filled = self.fill(&mut file, field, limit, multipart_error).await;
         filled.inspect_err(|error| file.set_reason(error.into()))?;
         file.settle();
         Ok(file)
@@ -248,6 +255,7 @@ impl Reader<'_> {
         &mut self,
         file: &mut Ephemeral,
         stream: &mut S,
+        limit: u64,
         error: fn(E) -> Error,
     ) -> Result<(), Error>
     where
@@ -257,7 +265,7 @@ impl Reader<'_> {
             let chunk = chunk.map_err(error)?;
             fault::pass(Place::Upload);
             self.count(&chunk)?;
-            if file.size() + chunk.len() as u64 > self.max_picture {
+            if file.size() + chunk.len() as u64 > limit {
                 return Err(self.too_large(None));
             }
             file.append(&chunk)?;

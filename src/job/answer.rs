@@ -7,7 +7,7 @@ use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 use crate::{
     codec::{self, Compression, Encoded, Encoding, Format, Subsampling},
     error::Error,
-    frame::Layout,
+    frame::{Frame, Layout, Mask, Rect},
     ops::{
         Outcome,
         options::{ColorDetail, Output, OutputFormat, PngEffort},
@@ -31,11 +31,23 @@ pub struct Answer {
     pub model: Option<(String, String)>,
     /// How sure the matte is, 0 to 1.
     pub confidence: Option<f32>,
+    /// Where the subject is in the picture.
+    pub subject: Option<Rect>,
+    /// Width and height without `max_megapixels`.
+    pub full_size: (u32, u32),
 }
 
-/// What a client accepts, as far as it matters here: the format of ours that it likes best.
+/// What a client accepts, as far as it matters here: what `format=auto` means for it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Accept(Option<Encoded>);
+pub enum Accept {
+    /// It says nothing of the formats of ours.
+    #[default]
+    Any,
+    /// The one that it likes best.
+    Best(Encoded),
+    /// PNG where there is transparency, else JPEG, whatever the input was.
+    PngOrJpeg,
+}
 
 impl Accept {
     /// Reads the value of a header, where there is one.
@@ -68,7 +80,7 @@ impl Accept {
                 best = Some((quality, format));
             }
         }
-        Self(best.map(|(_, format)| format))
+        best.map_or(Self::Any, |(_, format)| Self::Best(format))
     }
 }
 
@@ -77,18 +89,21 @@ impl Accept {
 pub(super) struct Encodings {
     transparent: Encoding,
     opaque: Encoding,
+    /// Colours and transparency in files of their own.
+    apart: bool,
 }
 
 impl Encodings {
     /// What the options, the client's wishes and the input's format lead to.
     pub(super) fn choose(output: &Output, accept: Accept, input: Format) -> Self {
         let both = |format| (format, format);
-        let (transparent, opaque) = match (output.format, accept.0) {
+        let (transparent, opaque) = match (output.format, accept) {
             (OutputFormat::Png, _) => both(Encoded::Png),
             (OutputFormat::Webp, _) => both(Encoded::Webp),
-            (OutputFormat::Jpeg, _) => both(Encoded::Jpeg),
-            (OutputFormat::Auto, Some(format)) => both(format),
-            (OutputFormat::Auto, None) => match input {
+            (OutputFormat::Jpeg | OutputFormat::Zip, _) => both(Encoded::Jpeg),
+            (OutputFormat::Auto, Accept::Best(format)) => both(format),
+            (OutputFormat::Auto, Accept::PngOrJpeg) => (Encoded::Png, Encoded::Jpeg),
+            (OutputFormat::Auto, Accept::Any) => match input {
                 Format::Jpeg => (Encoded::Png, Encoded::Jpeg),
                 Format::Webp => (Encoded::Png, Encoded::Webp),
                 Format::Png | Format::Gif | Format::Bmp | Format::Tiff => both(Encoded::Png),
@@ -97,14 +112,19 @@ impl Encodings {
         Self {
             transparent: encoding(transparent, output),
             opaque: encoding(opaque, output),
+            apart: output.format == OutputFormat::Zip,
         }
     }
 
     /// Bytes that encoding a result of so many pixels holds at its peak, beside the result.
     pub(super) fn peak(&self, pixels: u64) -> u64 {
-        self.transparent
-            .peak(pixels, Layout::Rgba)
-            .max(self.opaque.peak(pixels, Layout::Rgb))
+        // The colours are copied out, and so is the alpha channel.
+        let apart = if self.apart { pixels * 4 } else { 0 };
+        apart
+            + self
+                .transparent
+                .peak(pixels, Layout::Rgba)
+                .max(self.opaque.peak(pixels, Layout::Rgb))
     }
 }
 
@@ -118,8 +138,14 @@ pub(super) fn encode(
         matte,
         model,
         confidence,
+        subject,
+        full_size,
     } = outcome;
     let (width, height) = (frame.width(), frame.height());
+    let matte = match encodings.apart {
+        true => matte.or_else(|| Some(transparency(&frame))),
+        false => matte,
+    };
     // An alpha channel that hides nothing only makes the answer larger; beside a matte of its own
     // the picture needs none either.
     let transparent = frame.has_transparency();
@@ -138,6 +164,8 @@ pub(super) fn encode(
         height,
         model,
         confidence,
+        subject,
+        full_size,
     };
     if let Some(matte) = matte {
         let alpha = codec::encode(&matte.into_frame(), &self::encoding(Encoded::Png, output))?;
@@ -146,6 +174,12 @@ pub(super) fn encode(
         (answer.mime, answer.extension) = ("application/zip", "zip");
     }
     Ok(answer)
+}
+
+/// The alpha channel; opaque where there is none.
+fn transparency(frame: &Frame) -> Mask {
+    let opaque = || Mask::new(frame.width(), frame.height(), vec![255; frame.pixels()]);
+    frame.alpha().unwrap_or_else(opaque)
 }
 
 fn encoding(format: Encoded, output: &Output) -> Encoding {
@@ -197,14 +231,17 @@ mod tests {
 
     #[test]
     fn the_best_liked_format_of_ours_is_taken() {
-        let best = |header| Accept::parse(header).0;
-        assert_eq!(best("image/webp,image/png;q=0.9"), Some(Encoded::Webp));
+        let best = Accept::parse;
+        assert_eq!(
+            best("image/webp,image/png;q=0.9"),
+            Accept::Best(Encoded::Webp)
+        );
         assert_eq!(
             best("image/webp;q=0.2, image/jpeg;q=0.8"),
-            Some(Encoded::Jpeg)
+            Accept::Best(Encoded::Jpeg)
         );
-        assert_eq!(best("image/avif,image/*,*/*;q=0.8"), None);
-        assert_eq!(best("image/png;q=0"), None);
-        assert_eq!(best("nonsense;;;,"), None);
+        assert_eq!(best("image/avif,image/*,*/*;q=0.8"), Accept::Any);
+        assert_eq!(best("image/png;q=0"), Accept::Any);
+        assert_eq!(best("nonsense;;;,"), Accept::Any);
     }
 }

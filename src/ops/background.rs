@@ -28,12 +28,16 @@ pub fn apply(
 ) -> Result<Outcome, Error> {
     // A smaller result costs less when the picture is made smaller first; after a crop the
     // result's size is only known at the end.
+    let given = (frame.width(), frame.height());
+    let region = options.roi.map(|roi| rect(roi, given)).transpose()?;
     let frame = if options.crop {
         frame
     } else {
         limited(frame, options)
     };
-    let (coarse, region) = coarse(&frame, options, context)?;
+    let region =
+        region.map(|region| geometry::scaled(region, given, (frame.width(), frame.height())));
+    let coarse = coarse(&frame, region, options, context)?;
     let confidence = edge::confidence(&coarse);
     if confidence == 0.0 && options.on_empty == OnEmpty::Error {
         return Err(Error::NothingFound);
@@ -54,36 +58,36 @@ pub fn apply(
     )?;
     let model = Some((entry.name.clone(), entry.license.clone()));
     let limits = context.limits;
-    let (frame, matte) = context
+    let result = context
         .stages
         .time("compose", || result(frame, matte, ground, options, &limits))?;
     Ok(Outcome {
-        frame,
-        matte,
+        frame: result.frame,
+        matte: result.matte,
         model,
         confidence: Some(confidence),
+        subject: result.subject,
+        full_size: result.crop.unwrap_or(given),
     })
 }
 
-/// The model's matte, and the region of the picture that it covers.
+/// The model's matte of the picture, or of a region of it.
 fn coarse(
     frame: &Frame,
+    region: Option<Rect>,
     options: &RemoveBackground,
     context: &mut Context<'_>,
-) -> Result<(Mask, Option<Rect>), Error> {
+) -> Result<Mask, Error> {
     let name = options.model.as_ref().map(|m| m.0.as_str());
-    let region = options.roi.map(|roi| rect(roi, frame)).transpose()?;
     let (engine, cancel) = (context.engine, context.cancel);
-    let matte = context.stages.time("inference", || match region {
+    context.stages.time("inference", || match region {
         Some(region) => engine.matte(name, &frame.cropped(region), cancel),
         None => engine.matte(name, frame, cancel),
-    })?;
-    Ok((matte, region))
+    })
 }
 
-fn rect(roi: Region, frame: &Frame) -> Result<Rect, Error> {
-    let (width, height) = (frame.width(), frame.height());
-    geometry::region(roi.0, (width, height)).ok_or(Error::RoiOutside {
+fn rect(roi: Region, (width, height): (u32, u32)) -> Result<Rect, Error> {
+    geometry::region(roi, (width, height)).ok_or(Error::RoiOutside {
         option: "roi",
         width,
         height,
@@ -98,9 +102,20 @@ fn matte(
     options: &RemoveBackground,
     confidence: f32,
 ) -> Mask {
-    let fine = |frame: &Frame| match options.refine {
-        true => matting::refine(frame, coarse),
-        false => coarse.resized(frame.width(), frame.height(), Filter::Bilinear),
+    let fine = |frame: &Frame| {
+        let plain = || coarse.resized(frame.width(), frame.height(), Filter::Bilinear);
+        let cleaned = |mut mask| {
+            edge::postprocess(&mut mask);
+            mask
+        };
+        match (options.refine, options.trimap, options.postprocess) {
+            // A trimap says where a mask is soft again: so the mask is cleaned before that.
+            (true, Some(trimap), true) => matting::refine(frame, &cleaned(plain()), Some(trimap)),
+            (true, trimap, false) => matting::refine(frame, coarse, trimap),
+            (true, None, true) => cleaned(matting::refine(frame, coarse, None)),
+            (false, _, true) => cleaned(plain()),
+            (false, _, false) => plain(),
+        }
     };
     let mut matte = match region {
         // Nothing found: whatever faint values there are would be a veil, not a subject.
@@ -137,14 +152,25 @@ fn multiply(matte: &mut Mask, alpha: &Mask) {
     }
 }
 
-/// From picture and matte to what the client asked for: the picture, and the matte beside it.
+/// What the client asked for.
+struct Composed {
+    frame: Frame,
+    /// The matte beside it.
+    matte: Option<Mask>,
+    /// Where the subject is in it.
+    subject: Option<Rect>,
+    /// The size to which it was cropped, before `max_megapixels`.
+    crop: Option<(u32, u32)>,
+}
+
+/// From picture and matte to what the client asked for.
 fn result(
     frame: Frame,
     matte: Mask,
     ground: Option<Frame>,
     options: &RemoveBackground,
     limits: &Limits,
-) -> Result<(Frame, Option<Mask>), Error> {
+) -> Result<Composed, Error> {
     let frame = if frame.layout() == Layout::Rgba {
         frame.without_alpha()
     } else {
@@ -174,29 +200,33 @@ fn result(
         cutout = placed_anew(cutout, options);
     }
     // Where the subject is, before a shadow or a ground hides it.
-    let wanted = options.crop || options.output != Cutout::Cutout;
-    let subject = wanted.then(|| cutout.alpha()).flatten();
-    let bounds = subject.as_ref().and_then(|subject| subject.bounds(VISIBLE));
-    let alpha = subject.filter(|_| options.output != Cutout::Cutout);
-    let canvas = bounds.filter(|_| options.crop).map(|bounds| {
-        geometry::crop_box(
-            bounds,
-            options.crop_margin.0,
-            (cutout.width(), cutout.height()),
-        )
-    });
+    let bounds = cutout.alpha_bounds(VISIBLE);
+    let size = (cutout.width(), cutout.height());
+    let canvas = bounds
+        .filter(|_| options.crop)
+        .map(|bounds| geometry::crop_box(bounds, options.crop_margin.0, size));
     if let Some(canvas) = canvas {
         limits.check((canvas.width, canvas.height))?;
     }
+    let composed = |frame: Frame, matte: Option<Mask>| Composed {
+        subject: bounds.map(|bounds| shown(bounds, canvas, size, &frame)),
+        crop: canvas.map(|canvas| (canvas.width, canvas.height)),
+        frame,
+        matte,
+    };
+    let alpha = match options.output {
+        Cutout::Cutout => None,
+        _ => cutout.alpha(),
+    };
     let alpha = alpha.map(|alpha| cropped(alpha.into_frame(), canvas, options));
     let alpha = match alpha {
-        Some(alpha) if options.output == Cutout::Mask => return Ok((alpha, None)),
+        Some(alpha) if options.output == Cutout::Mask => return Ok(composed(alpha, None)),
         alpha => alpha,
     };
     if options.shadow == Shadow::Drop {
         cutout = compose::drop_shadow(cutout);
     }
-    let composed = match (options.background, ground, blurred) {
+    let frame = match (options.background, ground, blurred) {
         (_, Some(ground), _) => {
             let cover = geometry::cover(ground, cutout.width(), cutout.height());
             compose::over_picture(cutout, &cover)
@@ -206,7 +236,22 @@ fn result(
         _ => cutout,
     };
     let matte = alpha.map(|a| Mask::new(a.width(), a.height(), a.into_data()));
-    Ok((cropped(composed, canvas, options), matte))
+    Ok(composed(cropped(frame, canvas, options), matte))
+}
+
+/// Where `bounds`, in a picture of `size`, is in the result that was made of it.
+fn shown(bounds: Rect, canvas: Option<Canvas>, size: (u32, u32), result: &Frame) -> Rect {
+    let to = (result.width(), result.height());
+    let Some(canvas) = canvas else {
+        return geometry::scaled(bounds, size, to);
+    };
+    // No margin cuts into the subject, so it is all on the canvas.
+    let moved = Rect {
+        x: (i64::from(bounds.x) - canvas.x) as u32,
+        y: (i64::from(bounds.y) - canvas.y) as u32,
+        ..bounds
+    };
+    geometry::scaled(moved, (canvas.width, canvas.height), to)
 }
 
 /// The subject at the place and of the size that were asked for.
@@ -301,5 +346,6 @@ fn peak_bytes(options: &RemoveBackground, pixels: u64) -> u64 {
     } else {
         0
     };
-    pixels * (4 + 4 + 4 + 4 + ground + moved)
+    let cleaned = u64::from(options.postprocess);
+    pixels * (4 + 4 + 4 + 4 + ground + moved + cleaned)
 }

@@ -1,5 +1,6 @@
 //! Where things go: covering a size, cropping to the subject, placing the subject.
 
+use super::options::Region;
 use crate::frame::{Filter, Frame, Layout, Rect};
 
 /// A length in pixels, or as a share of the subject.
@@ -97,22 +98,44 @@ pub fn cover(frame: Frame, width: u32, height: u32) -> Frame {
     frame.resized(width, height, Filter::Lanczos3)
 }
 
-/// The rectangle that a region (x, y, width, height) means in a picture of `size`; `None` where it
-/// does not lie inside, or holds nothing.
-pub fn region([x, y, width, height]: [Length; 4], size: (u32, u32)) -> Option<Rect> {
-    let span = |at: Length, len: Length, side: u32| {
-        let (at, len) = (at.pixels(side), len.pixels(side));
-        let inside = at >= 0 && len > 0 && at + len <= i64::from(side);
-        inside.then_some((at as u32, len as u32))
+/// The rectangle that a region means in a picture of `size`; `None` where it does not lie inside,
+/// or holds nothing.
+pub fn region(region: Region, size: (u32, u32)) -> Option<Rect> {
+    let (Region::Sized([left, top, a, b]) | Region::Corners([left, top, a, b])) = region;
+    let span = |from: Length, other: Length, side: u32| {
+        let (from, other) = (from.pixels(side), other.pixels(side));
+        let len = match region {
+            Region::Sized(_) => other,
+            Region::Corners(_) => other - from,
+        };
+        let inside = from >= 0 && len > 0 && from + len <= i64::from(side);
+        inside.then_some((from as u32, len as u32))
     };
-    let (x, width) = span(x, width, size.0)?;
-    let (y, height) = span(y, height, size.1)?;
+    let (x, width) = span(left, a, size.0)?;
+    let (y, height) = span(top, b, size.1)?;
     Some(Rect {
         x,
         y,
         width,
         height,
     })
+}
+
+/// A rectangle of a picture that is scaled from one size to another; at least one pixel.
+pub fn scaled(rect: Rect, from: (u32, u32), to: (u32, u32)) -> Rect {
+    let span = |at: u32, len: u32, from: u32, to: u32| {
+        let edge = |v: u32| (f64::from(v) * f64::from(to) / f64::from(from)).round() as u32;
+        let start = edge(at).min(to - 1);
+        (start, edge(at + len).clamp(start + 1, to) - start)
+    };
+    let (x, width) = span(rect.x, rect.width, from.0, to.0);
+    let (y, height) = span(rect.y, rect.height, from.1, to.1);
+    Rect {
+        x,
+        y,
+        width,
+        height,
+    }
 }
 
 /// The middle `width x height` pixels of a picture, or all of it on a side that is shorter.

@@ -14,6 +14,7 @@ mod upsampled;
 
 use std::ops::Range;
 
+use super::options::Trimap;
 use crate::frame::{Filter, Frame, Layout, Mask, Rect};
 use guided::{Found, guided};
 use sums::{Sums, window};
@@ -30,8 +31,8 @@ const RADIUS_LIMITS: (f32, f32) = (2.0, 32.0);
 /// The share of the matte's variance that colour explains (R squared): up to the first, colour is
 /// ignored, from the second on it alone decides.
 const EXPLAINED: (f32, f32) = (0.3, 0.7);
-/// Values of the coarse matte that are sure: up to the first ground, from the second on subject,
-/// if the same holds for all of a window.
+/// Values of the coarse matte that are sure where no trimap says it: up to the first ground, from
+/// the second on subject, if the same holds for all of a window.
 const SURE: (u8, u8) = (20, 235);
 /// Contrast of the coarse matte around one half, so that its faint veils (up to 0.14) and holes
 /// become nothing, and of the result, since the filter flattens what it follows.
@@ -44,9 +45,12 @@ type Linear = [f32; 4];
 /// The matte of the picture's size, out of a coarse one of any size, guided by the picture (whose
 /// alpha, if it has any, plays no part but for invisible colours).
 ///
+/// A `trimap` says instead of this module's constants which values are sure, and how far from the
+/// others they have to be, in pixels of the picture; all further is left to the picture.
+///
 /// Time is linear in the pixels, and most of it goes to the surroundings of edges. Memory beyond
 /// input and output: at most 10 MiB, however large the picture (2.5 MiB at 12 megapixels).
-pub fn refine(frame: &Frame, coarse: &Mask) -> Mask {
+pub fn refine(frame: &Frame, coarse: &Mask, trimap: Option<Trimap>) -> Mask {
     let guide = small_copy(frame);
     let (w, h) = (guide.width() as usize, guide.height() as usize);
     let mut matte = coarse.resized(guide.width(), guide.height(), Filter::Bilinear);
@@ -54,7 +58,16 @@ pub fn refine(frame: &Frame, coarse: &Mask) -> Mask {
     let radius = (RADIUS * pitch)
         .round()
         .clamp(RADIUS_LIMITS.0, RADIUS_LIMITS.1) as usize;
-    let doubt = doubt(&matte, radius);
+    let (sure_values, window) = match trimap {
+        None => (SURE, radius),
+        Some(trimap) => {
+            // A square of `erode` pixels that fits is a window of half as many on either side.
+            let erode = f32::from(trimap.erode) / 2.0 * w as f32 / frame.width() as f32;
+            let window = erode.round().min(RADIUS_LIMITS.1) as usize;
+            ((below(trimap.ground), above(trimap.subject)), window)
+        }
+    };
+    let doubt = doubt(&matte, sure_values, window);
     for v in matte.data_mut() {
         *v = ((f32::from(*v) - 127.5) * CONTRAST.0 + 128.0) as u8;
     }
@@ -69,7 +82,7 @@ pub fn refine(frame: &Frame, coarse: &Mask) -> Mask {
             full.push(row);
         }
     };
-    let Some(area) = around(&doubt, 2 * radius as u32) else {
+    let Some(area) = around(&doubt, 2 * radius.max(window) as u32) else {
         sure_rows(&mut full, &mut row, 0..h);
         return full.into_mask();
     };
@@ -125,8 +138,20 @@ fn around(doubt: &Mask, margin: u32) -> Option<Rect> {
     })
 }
 
+/// The values below a threshold, as the largest of them; where there are none, black itself counts.
+fn below(threshold: u8) -> u8 {
+    threshold.saturating_sub(1)
+}
+
+/// The values above a threshold, as the smallest of them; where there are none, white itself counts.
+fn above(threshold: u8) -> u8 {
+    threshold.saturating_add(1)
+}
+
 /// How open to doubt each value of the matte is: 0 where it holds, 255 where the picture decides.
-fn doubt(matte: &Mask, radius: usize) -> Mask {
+/// A value holds where it is at most the first of `sure` or at least the second, with all others
+/// up to `radius` away.
+fn doubt(matte: &Mask, sure: (u8, u8), radius: usize) -> Mask {
     let (w, h) = (matte.width() as usize, matte.height() as usize);
     // How many pixels of each window are sure ground, and how many sure subject.
     let mut sums = Sums::<u32, 2>::new(w, h, radius);
@@ -134,7 +159,7 @@ fn doubt(matte: &Mask, radius: usize) -> Mask {
     for y in 0..h {
         let row = sums.advance(|y, row| {
             for (counts, &v) in row.iter_mut().zip(matte.row(y as u32)) {
-                *counts = [u32::from(v <= SURE.0), u32::from(v >= SURE.1)];
+                *counts = [u32::from(v <= sure.0), u32::from(v >= sure.1)];
             }
         });
         let counts = (0..w).map(|x| window(y, h, radius) * window(x, w, radius));
@@ -222,7 +247,7 @@ mod tests {
                 (edge(x, y) - 0.005) * 60.0 / 2.0 + 0.5
             });
             let plain = coarse.resized(side, side, Filter::Bilinear);
-            let refined = refine(&frame, &coarse);
+            let refined = refine(&frame, &coarse, None);
             let (before, after) = (mean_error(&plain, &truth), mean_error(&refined, &truth));
             assert!(
                 after < before / 2.2,
@@ -237,10 +262,43 @@ mod tests {
         let noise = |i: u32| (i.wrapping_mul(2_654_435_761) >> 24) as u8;
         let frame = Frame::new(300, 200, Layout::Rgb, (0..180_000).map(noise).collect());
         let coarse = mask(30, 20, |x, _| if x < 15 { 0.0 } else { 1.0 });
-        let refined = refine(&frame, &coarse);
+        let refined = refine(&frame, &coarse, None);
         for row in refined.data().chunks(300) {
             assert!(row[..110].iter().all(|&v| v == 0) && row[190..].iter().all(|&v| v == 255));
         }
+    }
+
+    #[test]
+    fn a_trimap_says_where_the_picture_may_decide() {
+        let noise = |i: u32| (i.wrapping_mul(2_654_435_761) >> 24) as u8;
+        let frame = Frame::new(300, 200, Layout::Rgb, (0..180_000).map(noise).collect());
+        // Ground of 60, subject of 195 from the middle on: neither is sure by itself.
+        let coarse = mask(
+            300,
+            200,
+            |x, _| {
+                if x < 150 { 60.0 / 255.0 } else { 195.0 / 255.0 }
+            },
+        );
+        let undecided = |trimap| {
+            let refined = refine(&frame, &coarse, trimap);
+            let row = refined.row(100);
+            let wrong = |x: &usize| row[*x] != if *x < 150 { 0 } else { 255 };
+            (0..300).filter(wrong).count()
+        };
+        let at = |subject, ground, erode| {
+            undecided(Some(Trimap {
+                subject,
+                ground,
+                erode,
+            }))
+        };
+        assert!(undecided(None) > 200, "without one, noise decides");
+        assert_eq!(at(194, 61, 0), 0, "all is sure");
+        let (narrow, wide) = (at(194, 61, 10), at(194, 61, 60));
+        assert!((5..=40).contains(&narrow), "{narrow}");
+        assert!((50..=140).contains(&wide), "{wide}");
+        assert!(at(195, 60, 0) > 200, "thresholds are strict");
     }
 
     #[test]
@@ -248,7 +306,7 @@ mod tests {
         let frame = Frame::filled(240, 160, Layout::Rgb, [90, 90, 90, 0]);
         let coarse = mask(24, 16, |x, y| if x + y < 18 { 1.0 } else { 0.0 });
         let (refined, plain) = (
-            refine(&frame, &coarse),
+            refine(&frame, &coarse, None),
             coarse.resized(240, 160, Filter::Bilinear),
         );
         for (a, b) in refined.data().iter().zip(plain.data()) {
@@ -282,7 +340,7 @@ mod tests {
                     Frame::new(w, h, layout, (0..n).map(|i| (i * 37 % 251) as u8).collect());
                 for value in [0u8, 128, 255] {
                     let coarse = Mask::new(size.0, size.1, vec![value; (size.0 * size.1) as usize]);
-                    let refined = refine(&frame, &coarse);
+                    let refined = refine(&frame, &coarse, None);
                     assert_eq!((refined.width(), refined.height()), (w, h));
                     let first = refined.data()[0];
                     assert!(
@@ -306,7 +364,7 @@ mod tests {
                     (0..w * h * 3).map(|i| (i * i % 253) as u8).collect(),
                 );
                 let coarse = mask(mw, mh, |x, y| ((x * 5 + y * 3) % 7) as f32 / 6.0);
-                assert_eq!(refine(&frame, &coarse).data().len(), (w * h) as usize);
+                assert_eq!(refine(&frame, &coarse, None).data().len(), (w * h) as usize);
             }
         }
     }

@@ -23,7 +23,7 @@ use crate::{
     cancel::Cancel,
     engine::Engine,
     error::Error,
-    frame::{Frame, Mask},
+    frame::{Frame, Mask, Rect},
     observe::Stages,
 };
 
@@ -39,7 +39,7 @@ pub enum Kind {
 }
 
 /// The picture that a cutout is put on.
-const BACKGROUND: &str = "background_file";
+pub const BACKGROUND: &str = "background_file";
 
 /// Further pictures that operations take, by field name, with what they are: those of
 /// [`Kind::RemoveBackground`], then those of [`Kind::Transform`].
@@ -181,4 +181,22 @@ pub struct Outcome {
     pub model: Option<(String, String)>,
     /// How sure the matte is, 0 to 1.
     pub confidence: Option<f32>,
+    /// Where the subject is in the result, where a subject was looked for and found.
+    pub subject: Option<Rect>,
+    /// Width and height that the result would have without `max_megapixels`.
+    pub full_size: (u32, u32),
+}
+
+impl Outcome {
+    /// A result of which nothing more is known.
+    pub fn of(frame: Frame) -> Self {
+        Self {
+            full_size: (frame.width(), frame.height()),
+            frame,
+            matte: None,
+            model: None,
+            confidence: None,
+            subject: None,
+        }
+    }
 }

@@ -59,14 +59,6 @@ impl Recipe {
         }
     }
 
-    /// Whether `--long-timeout` holds for it.
-    pub const fn is_long(self) -> bool {
-        match self {
-            Self::Single(kind) => kind.is_long(),
-            Self::Pipeline => true,
-        }
-    }
-
     /// The plan that these options write; later pairs win. `None` where options of a pipeline that
     /// are right so far do not hold its list yet.
     ///
@@ -167,6 +159,11 @@ impl Plan {
         self.ops
             .last()
             .expect("every constructor makes at least one operation")
+    }
+
+    /// Whether `--long-timeout` holds for it.
+    pub fn is_long(&self) -> bool {
+        self.listed || self.ops.iter().any(|op| op.kind().is_long())
     }
 
     /// Whether the answer holds two pictures.
@@ -286,12 +283,7 @@ impl Plan {
     /// The first error; [`Cancel`](crate::cancel::Cancel) is looked at between operations and
     /// inside long ones.
     pub fn apply(&self, frame: Frame, context: &mut Context<'_>) -> Result<Outcome, Error> {
-        let mut outcome = Outcome {
-            frame,
-            matte: None,
-            model: None,
-            confidence: None,
-        };
+        let mut outcome = Outcome::of(frame);
         for (i, op) in self.ops.iter().enumerate() {
             context.cancel.check()?;
             if self.listed {

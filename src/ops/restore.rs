@@ -52,12 +52,7 @@ pub fn apply(frame: Frame, options: &Restore, context: &mut Context<'_>) -> Resu
         }
     };
     if !wanted || options.strength.0 == 0.0 {
-        return Ok(Outcome {
-            frame,
-            matte: None,
-            model: None,
-            confidence: None,
-        });
+        return Ok(Outcome::of(frame));
     }
     let (engine, cancel) = (context.engine, context.cancel);
     let strength = options.strength.0;
@@ -65,10 +60,8 @@ pub fn apply(frame: Frame, options: &Restore, context: &mut Context<'_>) -> Resu
         .stages
         .time("restore", || engine.restore(name, frame, strength, cancel))?;
     Ok(Outcome {
-        frame,
-        matte: None,
         model,
-        confidence: None,
+        ..Outcome::of(frame)
     })
 }
 

@@ -117,7 +117,7 @@ pub fn outline(options: &Transform, shape: Shape, limits: &Limits) -> Result<(u6
     let mut shape = shape;
     let mut peak = 2 * shape.bytes();
     if let Some(crop) = options.crop {
-        match geometry::region(crop.0, shape.size) {
+        match geometry::region(crop, shape.size) {
             Some(rect) => shape.size = (rect.width, rect.height),
             // Before its work is done, an operation may only know the most that comes out.
             None if !shape.exact => {}
@@ -240,10 +240,8 @@ pub fn apply(
         .stages
         .time("finish", || finish(frame, options, watermark));
     Ok(Outcome {
-        frame,
-        matte: None,
         model,
-        confidence: None,
+        ..Outcome::of(frame)
     })
 }
 
@@ -251,7 +249,7 @@ fn turn(frame: Frame, options: &Transform) -> Result<Frame, Error> {
     let mut frame = frame;
     if let Some(crop) = options.crop {
         let size = (frame.width(), frame.height());
-        let rect = geometry::region(crop.0, size).ok_or_else(|| outside(size))?;
+        let rect = geometry::region(crop, size).ok_or_else(|| outside(size))?;
         frame = frame.cropped(rect);
     }
     let rotation = match options.rotate {

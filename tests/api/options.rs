@@ -43,6 +43,8 @@ const EACH: &[(&str, &str, &str, bool)] = &[
     ("", "feather", "6.5", true),
     ("", "shift", "-4", true),
     ("", "refine", "false", true),
+    ("", "trimap", "0,0,0", true),
+    ("", "postprocess", "true", true),
     ("", "shadow", "drop", true),
     ("", "roi", "10%,0,60%,100%", true),
     ("", "max_megapixels", "0.02", true),

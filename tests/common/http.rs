@@ -206,6 +206,7 @@ pub fn read(stream: &mut TcpStream) -> io::Result<Answer> {
             Ok(n) => bytes.extend_from_slice(&chunk[..n]),
             // A reset after the answer does not undo it.
             Err(e) if e.kind() == io::ErrorKind::ConnectionReset && !bytes.is_empty() => break,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
             Err(e) => return Err(e),
         }
         if is_whole(&bytes) {

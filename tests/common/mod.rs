@@ -408,3 +408,9 @@ pub fn tool(names: &[&str]) -> Option<PathBuf> {
         .flat_map(|name| folders.iter().map(move |f| f.join(name)))
         .find(|p| p.is_file())
 }
+
+/// The folder of the tests' npm packages.
+pub fn node_modules() -> Option<PathBuf> {
+    let folder = PathBuf::from(std::env::var_os("SAFELIGHT_TEST_NODE")?).join("node_modules");
+    folder.is_dir().then_some(folder)
+}

@@ -9,7 +9,13 @@ use crate::{
     common::{Server, http},
 };
 
-const OPERATIONS: &[&str] = &["remove-background", "restore", "inspect"];
+const OPERATIONS: &[&str] = &[
+    "remove-background",
+    "restore",
+    "inspect",
+    "rembg",
+    "removebg",
+];
 const OUTCOMES: &[&str] = &["ok", "client_error", "client_gone", "busy", "server_error"];
 const MODELS: &[&str] = &["cutout", "restore"];
 const STAGES: &[&str] = &[

@@ -3,7 +3,7 @@
 use super::{
     files,
     report::Finding,
-    session::{CUT, Session},
+    session::{CUT, Documented, Session},
     wire::Request,
 };
 use crate::codec::Encoded;
@@ -107,11 +107,12 @@ pub(super) fn closed(session: &Session) -> Finding {
         }
     }
     let mut documents = 0;
-    let documented = session.routes.iter();
-    for (_, path) in documented.filter(|(method, path)| method == "GET" && !path.contains('{')) {
+    let gets = session.routes.iter().filter(|route| route.method == "GET");
+    for Documented { path, refuses, .. } in gets.filter(|route| !route.path.contains('{')) {
         documents += 1;
         match session.get(path) {
-            Ok(answer) if answer.status == 200 => {}
+            Ok(answer) if answer.status == 200 && !refuses => {}
+            Ok(answer) if (400..500).contains(&answer.status) && *refuses => {}
             Ok(answer) => finding.object(format!("GET {path} is documented: {}", answer.status)),
             Err(why) => finding.unseen(why),
         }

@@ -49,9 +49,18 @@ pub(super) struct Session {
     pub(super) patience: Duration,
     /// The words of this run.
     pub(super) canaries: Canaries,
-    /// Method and path of every route that the service documents.
-    pub(super) routes: Vec<(String, String)>,
+    /// Every route that the service documents.
+    pub(super) routes: Vec<Documented>,
     journal: Mutex<Journal>,
+}
+
+/// A route of the service's own document.
+#[derive(Debug)]
+pub(super) struct Documented {
+    pub(super) method: String,
+    pub(super) path: String,
+    /// Whether no answer but refusals is documented.
+    pub(super) refuses: bool,
 }
 
 impl Session {
@@ -98,7 +107,13 @@ impl Session {
         session.routes = paths
             .flat_map(|(path, methods)| {
                 let methods = methods.as_object().into_iter().flatten();
-                methods.map(|(method, _)| (method.to_uppercase(), path.clone()))
+                methods.map(|(method, operation)| Documented {
+                    method: method.to_uppercase(),
+                    path: path.clone(),
+                    refuses: operation["responses"]
+                        .as_object()
+                        .is_some_and(|statuses| !statuses.contains_key("200")),
+                })
             })
             .collect();
         match session.has("POST", CUT) {
@@ -111,7 +126,8 @@ impl Session {
 
     /// Whether the service documents a route.
     pub(super) fn has(&self, method: &str, path: &str) -> bool {
-        self.routes.iter().any(|(m, p)| m == method && p == path)
+        let found = |route: &Documented| route.method == method && route.path == path;
+        self.routes.iter().any(found)
     }
 
     /// Sends a request; a service that is busy is asked again when it says so.

@@ -24,10 +24,7 @@ use actix_web::{
 use super::{meter::Reading, ring::Key};
 use crate::{
     error::Error,
-    http::{
-        AppState,
-        error::{problem, status},
-    },
+    http::{AppState, error::status, routes::Door},
     observe::Picture,
     ops::Plan,
 };
@@ -155,7 +152,7 @@ pub fn charge(request: &HttpRequest, picture: Picture) -> Result<(), Error> {
 /// It stands at the routes, behind the router: in front of it, a path that is written differently
 /// could be one path here and another one there.
 pub async fn check(
-    operation: &'static str,
+    door: Door,
     request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse, actix_web::Error> {
@@ -165,11 +162,13 @@ pub async fn check(
     if request.method() == Method::OPTIONS {
         return next.call(request).await;
     }
-    let (admitted, pass) = state.access.admit(request.request(), operation, &state.log);
+    let (admitted, pass) = state
+        .access
+        .admit(request.request(), door.scope, &state.log);
     if let Err(error) = admitted {
-        let mut record = state.begin(operation);
+        let mut record = state.begin(door.operation);
         record.failed(&error, status(&error).as_u16());
-        let mut response = problem(&error, &record.id);
+        let mut response = (door.refuse)(&error, &record.id);
         pass.show(response.headers_mut());
         return Ok(request.into_response(response));
     }

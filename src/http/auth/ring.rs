@@ -138,10 +138,11 @@ impl Key {
         (result, reading)
     }
 
-    /// Whether it may ask for this operation.
+    /// Whether it may ask for this operation; an empty name stands for what any key may.
     pub fn allows(&self, operation: &str) -> bool {
         let scopes = self.entry.scopes.as_ref();
-        scopes.is_none_or(|scopes| scopes.iter().any(|scope| scope == operation))
+        operation.is_empty()
+            || scopes.is_none_or(|scopes| scopes.iter().any(|scope| scope == operation))
     }
 
     fn take(&self, usage: &mut Usage, now: Instant) -> (Result<(), Error>, Option<Reading>) {
@@ -327,6 +328,7 @@ mod tests {
         let known = ["inspect", "restore"];
         let ring = Ring::new(vec![scoped("inspect")], None, &known).unwrap();
         assert!(ring.0["a"].allows("inspect") && !ring.0["a"].allows("restore"));
+        assert!(ring.0["a"].allows(""), "what any key may");
         let why = Ring::new(vec![scoped("fly")], None, &known).unwrap_err();
         assert!(why.contains("inspect, restore") && !why.contains("fly"));
     }

@@ -7,7 +7,7 @@ pub mod value;
 
 pub use transform::{Fit, Flip, Gravity, Kernel, Rotate, Spot, Transform};
 pub use value::{
-    Extent, Ground, Int, Kind, Margins, ModelName, Num, Place, Region, Rgba, Scale, Value,
+    Extent, Ground, Int, Kind, Margins, ModelName, Num, Place, Region, Rgba, Scale, Trimap, Value,
 };
 
 use crate::error::Error;
@@ -127,6 +127,10 @@ options! {
         shift: Num<-50, 50> = "0",
         /// Full-resolution edges that follow the picture, and foreground colours without a halo.
         refine: bool = "true",
+        /// Which values of the model's matte are sure; between them the picture decides.
+        trimap: Option<Trimap> = "",
+        /// A hard mask without specks, its outline smooth.
+        postprocess: bool = "false",
         /// A shadow under the subject.
         shadow: Shadow = "none",
         /// Region of interest; everything outside it counts as background.
@@ -209,6 +213,9 @@ choice! {
         Webp = "webp",
         /// JPEG; transparency is put on white.
         Jpeg = "jpeg",
+        /// A ZIP of `color.jpg` and `alpha.png`: colours and transparency apart, which takes a
+        /// fraction of the bytes of a PNG.
+        Zip = "zip",
     }
 }
 

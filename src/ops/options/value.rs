@@ -244,18 +244,57 @@ impl Value for Margins {
     }
 }
 
-/// A rectangle of the picture: x, y, width, height.
+/// A rectangle of the picture.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Region(pub [Length; 4]);
+pub enum Region {
+    /// Left, top, width, height.
+    Sized([Length; 4]),
+    /// Left, top, right, bottom.
+    Corners([Length; 4]),
+}
 
 impl Value for Region {
     const KIND: Kind = Kind::Text(
-        "`x,y,width,height`, each in pixels or percent of the side",
+        "`x,y,width,height` or `left,top..right,bottom`, each in pixels or percent of the side",
         "10%,0,80%,100%",
     );
 
     fn parse(text: &str) -> Option<Self> {
-        lengths(text)?.try_into().ok().map(Self)
+        let Some((first, second)) = text.split_once("..") else {
+            return lengths(text)?.try_into().ok().map(Self::Sized);
+        };
+        match (&lengths(first)?[..], &lengths(second)?[..]) {
+            (&[left, top], &[right, bottom]) => Some(Self::Corners([left, top, right, bottom])),
+            _ => None,
+        }
+    }
+}
+
+/// Which values of the model's matte are sure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trimap {
+    /// Values above it are subject.
+    pub subject: u8,
+    /// Values below it are ground.
+    pub ground: u8,
+    /// Both are taken back by a square of so many pixels before they count.
+    pub erode: u16,
+}
+
+impl Value for Trimap {
+    const KIND: Kind = Kind::Text(
+        "`subject,ground,erode`: two matte values from 0 to 255, and pixels from 0 to 1000",
+        "240,10,10",
+    );
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut words = text.split(',');
+        let trimap = Self {
+            subject: words.next()?.parse().ok()?,
+            ground: words.next()?.parse().ok()?,
+            erode: words.next()?.parse().ok()?,
+        };
+        (words.next().is_none() && trimap.erode <= 1000).then_some(trimap)
     }
 }
 
@@ -354,6 +393,22 @@ mod tests {
     }
 
     #[test]
+    fn a_trimap_is_two_values_and_a_size() {
+        let trimap = Trimap::parse("240,10,0").unwrap();
+        assert_eq!((trimap.subject, trimap.ground, trimap.erode), (240, 10, 0));
+        for bad in [
+            "240,10",
+            "256,10,0",
+            "240,10,1001",
+            "240,10,0,0",
+            "",
+            "a,b,c",
+        ] {
+            assert_eq!(Trimap::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
     fn lengths_come_in_ones_twos_and_fours() {
         let Margins(margin) = Margins::parse("10 5%").unwrap();
         assert_eq!(
@@ -362,6 +417,12 @@ mod tests {
         );
         assert_eq!(Margins::parse("1,2,3"), None);
         assert!(Region::parse("0,0,100%,50%").is_some() && Region::parse("0,0,-1,5").is_none());
+        let [left, top, right, bottom] = [10.0, 0.0, 90.0, 50.0].map(Length::Percent);
+        assert_eq!(
+            Region::parse("10%,0%..90%,50%"),
+            Some(Region::Corners([left, top, right, bottom]))
+        );
+        assert!(Region::parse("1,2..3").is_none() && Region::parse("1..2..3,4").is_none());
         assert_eq!(
             Place::parse("25% 100%"),
             Some(Place(Position::At { x: 0.25, y: 1.0 }))
