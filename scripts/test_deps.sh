@@ -33,6 +33,7 @@ apt() {
 packages=
 has chromium chromium-browser google-chrome || packages="$packages chromium"
 has strace || packages="$packages strace"
+has valgrind || packages="$packages valgrind"
 has node || packages="$packages nodejs"
 has curl || packages="$packages curl"
 has c++ g++ clang++ || packages="$packages g++"

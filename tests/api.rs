@@ -13,6 +13,8 @@ mod errors;
 mod inputs;
 #[path = "api/options.rs"]
 mod options;
+#[path = "api/patience.rs"]
+mod patience;
 #[path = "api/pipeline.rs"]
 mod pipeline;
 #[path = "api/pixels.rs"]

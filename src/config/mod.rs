@@ -24,7 +24,8 @@ pub use file::{file_arguments, named_file};
 pub use machine::{group_limit, memory_given};
 use units::megapixels;
 pub use units::{
-    Bytes, Ephemerality, Format, LogFormat, ModelChoice, Origin, PictureLimits, duration,
+    Bytes, Ephemerality, Format, LogFormat, ModelChoice, Origin, PictureLimits, QueueOrder,
+    duration,
 };
 
 /// Settings that the server and the command line share.
@@ -173,6 +174,15 @@ pub struct Settings {
     #[arg(long, env = "SAFELIGHT_QUEUE", default_value_t = 64,
           value_parser = clap::value_parser!(u16).range(1..))]
     pub queue: u16,
+
+    /// Whose turn it is among them: the cheapest by megapixels and operation, or whoever came first
+    #[arg(
+        long,
+        env = "SAFELIGHT_QUEUE_ORDER",
+        value_enum,
+        default_value = "cheapest"
+    )]
+    pub queue_order: QueueOrder,
 
     /// Longest wait for a worker
     #[arg(long, env = "SAFELIGHT_QUEUE_WAIT", default_value = "10s", value_parser = duration)]

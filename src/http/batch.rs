@@ -26,6 +26,7 @@ use tokio::{
 use super::{
     AppState,
     auth::Pass,
+    due::Due,
     error::problem_text,
     guard::caught,
     images::{checked, failed, pairs, prepare, query_pairs, queued},
@@ -71,6 +72,8 @@ struct Batch {
     accept: Accept,
     deadline: Instant,
     limit: Duration,
+    setting: &'static str,
+    due: Due,
     pass: Pass,
     id: String,
 }
@@ -81,6 +84,7 @@ async fn received(
     state: &Data<AppState>,
     request: &mut Request,
 ) -> Result<Batch, Error> {
+    let due = Due::of(http)?;
     let query = query_pairs(http)?;
     let pass = Pass::of(http);
     if Recipe::Pipeline.plan(pairs(&query))?.is_some() {
@@ -100,13 +104,17 @@ async fn received(
         .and_then(|plan| plan.check_files(&names).map(|()| plan));
     let plan = plan.inspect_err(|error| upload.set_reason(error.into()))?;
     let limit = state.settings.long_timeout;
+    let deadline = due.or((Instant::now() + limit, limit, "--long-timeout"));
+    let (deadline, limit, setting) = deadline;
     Ok(Batch {
         pictures: upload.pictures,
         files: upload.files,
         plan,
         accept: Accept::of(http.headers().get(header::ACCEPT).map(|v| v.as_bytes())),
-        deadline: Instant::now() + limit,
+        deadline,
         limit,
+        setting,
+        due,
         pass,
         id: String::new(),
     })
@@ -116,11 +124,13 @@ impl Batch {
     /// Works until everything is done, the client is gone, or the time is over.
     async fn work(mut self, sender: Sender<Part>, state: Data<AppState>) {
         let mut archive = Archive::default();
+        // What is too late becomes an entry that says so, for which the client must be given time.
+        let last = self.deadline + state.settings.read_timeout;
         let pictures = std::mem::take(&mut self.pictures).into_iter().enumerate();
         let mut pictures = pictures;
         for (i, picture) in pictures.by_ref() {
             // The place of its answer, before it is worked on.
-            let place = match timeout_at(self.deadline, sender.reserve()).await {
+            let place = match timeout_at(last, sender.reserve()).await {
                 Ok(Ok(place)) => place,
                 Ok(Err(_)) => return,
                 Err(_) => {
@@ -144,7 +154,7 @@ impl Batch {
             ..Part::default()
         };
         // Where the client is gone, nobody misses it.
-        let _ = timeout_at(self.deadline, sender.send(end)).await;
+        let _ = timeout_at(last, sender.send(end)).await;
     }
 
     async fn one(
@@ -158,7 +168,7 @@ impl Batch {
             picture.set_reason(Reason::Deadline);
             return Err(Error::DeadlinePassed {
                 limit: self.limit,
-                setting: "--long-timeout",
+                setting: self.setting,
             });
         }
         let mut files = Vec::new();
@@ -169,7 +179,7 @@ impl Batch {
         let mut job = prepare(picture, files, plan, accept, state).await?;
         let charged = self.pass.charge(job.picture());
         charged.inspect_err(|error| job.set_reason(error.into()))?;
-        let (result, times) = queued(job.within(left, "--long-timeout"), state).await?;
+        let (result, times) = queued(job.within(left, self.setting), self.due, state).await?;
         stages.extend(&times);
         result
     }

@@ -12,6 +12,7 @@ use super::{
     AppState,
     auth::{self, Pass},
     body::Guarded,
+    due::Due,
     error::{problem, status},
     guard::{Gate, caught},
     receipt::Wanted,
@@ -68,7 +69,8 @@ async fn process(
     spool: &Spool,
     request: &mut Request,
 ) -> Result<(Answer, Lease), Error> {
-    // A wrong query is refused before the body is read.
+    // A wrong query or header is refused before the body is read.
+    let due = Due::of(http)?;
     let query = query_pairs(http)?;
     if recipe.plan(pairs(&query))?.is_some() {
         checked(recipe, pairs(&query), &Pass::of(http), state)?;
@@ -91,7 +93,7 @@ async fn process(
         true => job.within(settings.long_timeout, "--long-timeout"),
         false => job.within(settings.timeout, "--timeout"),
     };
-    let (result, stages) = queued(job, state).await?;
+    let (result, stages) = queued(job, due, state).await?;
     request.stages.extend(&stages);
     let (answer, lease) = result?;
     request.model = answer.model.as_ref().map(|(name, _)| name.clone());
@@ -155,8 +157,8 @@ pub(super) async fn prepare(
 }
 
 /// Waits for the job's answer. Dropping this future takes the job out of the queue, or tells it
-/// to stop at its next checkpoint; so does the end of the service.
-pub(super) async fn queued(job: Job, state: &AppState) -> Result<Answered, Error> {
+/// to stop at its next checkpoint; so do the end of the service and that of the client's patience.
+pub(super) async fn queued(job: Job, due: Due, state: &AppState) -> Result<Answered, Error> {
     let (deliver, mut answered) = oneshot::channel();
     let ticket = state.workers.submit(job, move |answer| {
         // Where the receiver is gone nobody waits, and the answer is dropped here.
@@ -175,8 +177,12 @@ pub(super) async fn queued(job: Job, state: &AppState) -> Result<Answered, Error
         biased;
         answer = answer => answer?.map_err(|_| Error::Internal),
         () = state.gate.closed() => {
-            ticket.shut_down();
+            ticket.withdraw(Reason::Shutdown);
             Err(Error::ShuttingDown)
+        }
+        error = due.passed() => {
+            ticket.withdraw(Reason::Deadline);
+            Err(error)
         }
     }
 }

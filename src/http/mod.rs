@@ -4,6 +4,7 @@ mod auth;
 mod batch;
 mod body;
 mod cors;
+mod due;
 mod error;
 #[cfg(fuzzing)]
 pub mod fuzzing;
@@ -164,7 +165,7 @@ impl Bound {
         let budget = MemoryBudget::new(settings.engine.memory_budget_bytes(), metrics.clone());
         let workers = Workers::start(
             settings.engine.worker_count(),
-            usize::from(settings.queue),
+            (usize::from(settings.queue), settings.queue_order),
             Shared {
                 engine: engine.clone(),
                 budget: budget.clone(),

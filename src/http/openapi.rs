@@ -11,7 +11,7 @@ use utoipa::openapi::{
     Schema,
     path::{OperationBuilder, ParameterBuilder, ParameterIn},
     request_body::RequestBodyBuilder,
-    schema::{ArrayBuilder, ArrayItems},
+    schema::{ArrayBuilder, ArrayItems, Type},
     security::{
         ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
     },
@@ -20,7 +20,7 @@ use utoipa::openapi::{
 use schemas::{binary, header_schema, problem_schema, schema, text_property};
 
 use super::{
-    receipt,
+    due, receipt,
     routes::{ROUTES, Route, Takes},
 };
 use crate::ops::{Kind, Recipe, options::Spec};
@@ -89,16 +89,18 @@ fn operation(route: &Route) -> OperationBuilder {
         Takes::Picture => {
             let schema = Ref::from_schema_name("Header");
             let ok = receipt_of(ResponseBuilder::new()).description("What the header says.");
-            operation = operation.request_body(Some(body(&[], &[]))).response(
-                "200",
-                ok.content("application/json", Content::new(Some(schema))),
-            );
+            operation = patience(operation)
+                .request_body(Some(body(&[], &[])))
+                .response(
+                    "200",
+                    ok.content("application/json", Content::new(Some(schema))),
+                );
             errors(receipt_wishes(operation))
         }
         Takes::Batch => {
             let recipe = Recipe::Pipeline;
             let specs: Vec<&Spec> = recipe.specs().collect();
-            operation = parameters(operation, &specs);
+            operation = patience(parameters(operation, &specs));
             let form = Content::new(Some(Schema::from(form(&specs, recipe.files(), true))));
             let body = RequestBodyBuilder::new()
                 .required(Some(Required::True))
@@ -117,7 +119,7 @@ fn operation(route: &Route) -> OperationBuilder {
         }
         Takes::Operation(recipe) => {
             let specs: Vec<&Spec> = recipe.specs().collect();
-            operation = parameters(operation, &specs);
+            operation = patience(parameters(operation, &specs));
             operation = operation.request_body(Some(body(&specs, recipe.files())));
             let mut ok = receipt_of(ResponseBuilder::new()).description("The picture.");
             for mime in ["image/png", "image/webp", "image/jpeg"] {
@@ -144,6 +146,24 @@ fn receipt_of(response: ResponseBuilder) -> ResponseBuilder {
         .schema(Some(text_property("A receipt.")))
         .description(Some(about));
     response.header("Deletion-Receipt", header.build())
+}
+
+/// The header by which a client says how long it waits.
+fn patience(operation: OperationBuilder) -> OperationBuilder {
+    let about = "Milliseconds after which the client no longer waits, 1 to 86400000. What is not done by \
+                 then is given up, wherever it is, and answered 504 `deadline_passed`. Without it, and \
+                 where they are shorter, the service's own limits hold.";
+    let parameter = ParameterBuilder::new()
+        .name(due::TIMEOUT)
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .schema(Some(
+            ObjectBuilder::new()
+                .schema_type(Type::Integer)
+                .minimum(Some(1.0))
+                .maximum(Some(due::MOST as f64)),
+        ));
+    operation.parameter(parameter.description(Some(about)))
 }
 
 /// The headers by which a client says what its receipt is to hold.

@@ -3,6 +3,7 @@
 
 mod answer;
 mod archive;
+mod queue;
 mod workers;
 
 use std::{
@@ -160,6 +161,10 @@ pub struct Site<'a> {
     pub engine: &'a Engine,
 }
 
+/// Nanoseconds that decoding or encoding a pixel takes, in the middle of the formats
+/// (docs/performance.md).
+const CODED_NANOS: u64 = 7;
+
 /// A further picture: its field name, where it is, what its header says.
 type File = (&'static str, Input, Header);
 
@@ -173,6 +178,7 @@ pub struct Job {
     encodings: Encodings,
     result: ops::Limits,
     cost: u64,
+    work: Duration,
     limit: (Duration, &'static str),
 }
 
@@ -209,9 +215,10 @@ impl Job {
                 max_side: site.limits.max_side,
             },
             cost: 0,
+            work: Duration::ZERO,
             limit,
         };
-        job.cost = job.peak_bytes(site.engine)?;
+        (job.cost, job.work) = job.outlined(site.engine)?;
         if job.cost > site.budget {
             return Err(Error::JobTooLarge {
                 limit: site.budget,
@@ -222,8 +229,9 @@ impl Job {
         Ok(job)
     }
 
-    /// The most that any stage holds; a stage's memory is free before the next one begins.
-    fn peak_bytes(&self, engine: &Engine) -> Result<u64, Error> {
+    /// The most that any stage holds, in bytes, where a stage's memory is free before the next one
+    /// begins; and the work that all of them are expected to be.
+    fn outlined(&self, engine: &Engine) -> Result<(u64, Duration), Error> {
         let header = &self.header;
         let mut peak = header.decode_peak(self.input.size());
         // What is decoded waits while the next picture is.
@@ -243,13 +251,21 @@ impl Job {
             .collect();
         let work = self.plan.outline(shape, &files, engine, &self.result)?;
         let encode = work.pixels * 4 + self.encodings.peak(work.pixels);
-        Ok(peak.max(work.peak).max(encode))
+        let files = self.files.iter().map(|(_, _, header)| header.pixels());
+        let read = header.pixels() + files.sum::<u64>() + work.pixels;
+        let coded = Duration::from_nanos(read * CODED_NANOS);
+        Ok((peak.max(work.peak).max(encode), coded + work.time))
     }
 
     /// The longest time that the work may take; `setting` changes it.
     pub fn within(mut self, limit: Duration, setting: &'static str) -> Self {
         self.limit = (limit, setting);
         self
+    }
+
+    /// The time that it is expected to take one thread.
+    pub fn work(&self) -> Duration {
+        self.work
     }
 
     /// The peak of its memory in bytes.

@@ -14,6 +14,8 @@ mod restore;
 mod shape;
 mod transform;
 
+use std::time::Duration;
+
 use options::{Options, RemoveBackground, Restore, Spec, Transform};
 pub use plan::{OPS, Outline, Plan, Recipe};
 pub use shape::{Limits, Sampled, Shape};
@@ -97,6 +99,18 @@ impl Kind {
     /// Whether `--long-timeout` holds for it.
     pub const fn is_long(self) -> bool {
         matches!(self, Self::Restore)
+    }
+
+    /// What it is expected to take one thread on so many pixels: its cost whatever the picture,
+    /// and that of each megapixel, as the bench of the whole job found them on one core. They
+    /// order the queue, for which a factor of two does not matter.
+    fn time(self, pixels: u64) -> Duration {
+        let (fixed, per_megapixel) = match self {
+            Self::RemoveBackground => (50, 15),
+            Self::Restore => (0, 550),
+            Self::Transform => (0, 5),
+        };
+        Duration::from_micros(fixed * 1000 + per_megapixel * pixels / 1000)
     }
 
     fn with_defaults(self) -> Op {

@@ -2,6 +2,8 @@
 
 mod list;
 
+use std::time::Duration;
+
 pub use list::OPS;
 use list::operations;
 
@@ -101,6 +103,8 @@ pub struct Outline {
     pub peak: u64,
     /// The most pixels that the result can have.
     pub pixels: u64,
+    /// What all operations are expected to take one thread.
+    pub time: Duration,
 }
 
 impl Plan {
@@ -251,7 +255,7 @@ impl Plan {
         engine: &Engine,
         limits: &Limits,
     ) -> Result<Outline, Error> {
-        let (mut shape, mut peak) = (shape, 0);
+        let (mut shape, mut peak, mut time) = (shape, 0, Duration::ZERO);
         for (i, op) in self.ops.iter().enumerate() {
             let pixels = shape.pixels();
             let outlined = match op {
@@ -272,11 +276,13 @@ impl Plan {
                 _ => 0,
             };
             peak = peak.max(own + model + files.iter().map(waits).sum::<u64>());
+            time += op.kind().time(pixels.max(after.pixels()));
             shape = after;
         }
         Ok(Outline {
             peak,
             pixels: shape.pixels(),
+            time,
         })
     }
 
