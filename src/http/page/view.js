@@ -3,6 +3,7 @@
 
 import { Compare } from "./compare.js";
 import { thumbnail } from "./files.js";
+import { reportInWords } from "./report.js";
 import { bytes, confidence, duration, element, timings } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
@@ -56,9 +57,12 @@ function showOutcome(item, outcome, after) {
   }
   $("result").alt = `The result for ${item.file.name}`;
   $("download").href = outcome.picture === outcome.body ? after : hold(outcome.body);
+  $("download").textContent = outcome.body.type === "application/json" ? "Download as JSON" : "Download";
   $("download").download = outcome.name;
   $("download").title = outcome.name;
   $("facts-list").replaceChildren(...outcome.facts.map((fact) => element("li", { textContent: fact })));
+  $("found").hidden = outcome.found.length === 0;
+  $("found-list").replaceChildren(...outcome.found.map((fact) => element("li", { textContent: fact })));
   showTimings(outcome.stages);
 }
 
@@ -91,6 +95,7 @@ export function describe(answer) {
       confidence(answer.header("X-Mask-Confidence")),
       model ? `model ${model}${licence ? ` (${licence})` : ""}` : "",
     ].filter(Boolean),
+    found: reportInWords(answer.header("X-Restoration-Report")),
     stages: timings(answer.header("Server-Timing")),
   };
 }
