@@ -198,7 +198,7 @@ function steps(control, id, set) {
     list.hidden = auto.checked;
     tell();
   });
-  const automatic = element("label", { className: "toggle" }, [auto, element("span", { textContent: "Automatic: what the picture needs" })]);
+  const automatic = element("label", { className: "toggle" }, [auto, element("span", { textContent: "Automatic: only what it needs" })]);
   return element("fieldset", { id }, [
     element("legend", { textContent: control.label }), ...(hasAuto ? [automatic] : []), list,
   ]);

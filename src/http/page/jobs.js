@@ -61,5 +61,5 @@ async function outcomeOf(item, answer) {
   const archive = body.type === "application/zip";
   const inside = archive ? await zipMember(body, "color").catch(() => null) : null;
   const note = inside ? `Shown is ${inside.title}; the ZIP also holds the mask, alpha.png.` : "";
-  return { ...told, picture: archive ? inside?.blob ?? null : body, note, ...describe(answer) };
+  return { ...told, picture: archive ? inside?.blob ?? null : body, note, ...describe(answer, request.values) };
 }

@@ -160,7 +160,7 @@ const RESTORE = {
       values: [["keep", "Keep"], ["remove", "Make grey"]],
     },
     {
-      name: "mask_file", kind: "picture", label: "Where it is damaged (a picture, light there)", initial: null, more: true,
+      name: "mask_file", kind: "picture", label: "Mask of the damage, light where it is", initial: null, more: true,
       when: (values) => values.steps === "auto" || values.steps.split(",").includes("scratches"),
     },
     { name: "report", kind: "toggle", label: "Say what was found and done", initial: true, always: true, more: true },

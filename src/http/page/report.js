@@ -1,7 +1,10 @@
 // The restoration report in plain words: what was found, and what was done about it.
 
-/** A list of sentences from the JSON of X-Restoration-Report; empty where there is none to read. */
-export function reportInWords(header) {
+/**
+ * A list of sentences from the JSON of X-Restoration-Report; empty where there is none to read.
+ * `auto`: the server was to choose the steps itself.
+ */
+export function reportInWords(header, auto) {
   let report;
   try {
     report = JSON.parse(header);
@@ -12,7 +15,7 @@ export function reportInWords(header) {
   if (!found || !Array.isArray(report.steps)) return [];
   const done = new Set(report.steps.map(({ step }) => step));
   const said = [
-    scratches(found, done), noise(found, done), blur(found, done), fading(found, done),
+    scratches(found, done, auto), noise(found, done), blur(found, done), fading(found, done),
     done.has("contrast") ? "Flat areas: local contrast raised." : "",
     done.has("colorize") ? "Colour added: a guess of a model, not what was there." : "",
     faces(found, done),
@@ -29,8 +32,8 @@ const WORK = ["scratches", "denoise", "dejpeg", "deblur", "fade", "contrast", "c
 const figure = (value) => String(Number(Number(value).toPrecision(2)));
 const percent = (share) => (share < 0.001 ? "less than 0.1 %" : `${figure(share * 100)} %`);
 
-function scratches({ scratch_share: share }, done) {
-  if (typeof share !== "number") return "";
+function scratches({ scratch_share: share }, done, auto) {
+  if (typeof share !== "number") return auto ? "Scratches were not looked for: no model for them is installed here." : "";
   if (done.has("scratches")) return `${percent(share)} of the picture scratched: filled in.`;
   return share === 0 ? "No scratches found." : `Few or doubtful scratches (${percent(share)}): left alone.`;
 }

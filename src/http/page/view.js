@@ -83,7 +83,7 @@ function showTimings(stages) {
 }
 
 /** What is worth saying about an answer, from its headers. */
-export function describe(answer) {
+export function describe(answer, values) {
   const [width, height] = [answer.header("X-Image-Width"), answer.header("X-Image-Height")];
   const type = { "image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WebP", "application/zip": "ZIP" }[answer.body.type];
   const model = answer.header("X-Model");
@@ -95,7 +95,7 @@ export function describe(answer) {
       confidence(answer.header("X-Mask-Confidence")),
       model ? `model ${model}${licence ? ` (${licence})` : ""}` : "",
     ].filter(Boolean),
-    found: reportInWords(answer.header("X-Restoration-Report")),
+    found: reportInWords(answer.header("X-Restoration-Report"), values.steps === "auto"),
     stages: timings(answer.header("Server-Timing")),
   };
 }
