@@ -58,7 +58,7 @@ export default async function cancel(visitor, metrics) {
   const second = await visitor.another();
   await begin(second);
   await heard(metrics, (now) => now("safelight_inputs_live") === 1, "the second picture is held", WORK_MS);
-  if (watched) await second.until(`document.getElementById("status").textContent.startsWith("Waiting")`, "it says that it waits");
+  if (watched) await second.until(`document.getElementById("status").textContent.includes("waiting for its turn")`, "it says that it waits");
   await second.click("#cancel");
   await second.until(`document.getElementById("status").textContent.includes("was cancelled")`, "it is said");
   await heard(metrics, (now) => now(disconnected) === (before.get(disconnected) ?? 0) + 1 && now("safelight_inputs_live") === 0,

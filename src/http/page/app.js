@@ -214,7 +214,7 @@ function statusOf(item) {
     idle: `${name} is ready.`,
     queued: `${name} waits its turn.`,
     uploading: `Uploading ${name} …${more}`,
-    working: step ? `${step} … ${name}.${more}` : `Working on ${name} …${more}`,
+    working: step ? `${name}: ${step} …${more}` : `Working on ${name} …${more}`,
     done: `${name} is done.${more}`,
     error: `${name} did not work.${more}`,
     cancelled: `${name} was cancelled.`,

@@ -188,7 +188,7 @@ function steps(control, id, set) {
       chosen[box.checked ? "add" : "delete"](value);
       tell();
     });
-    const note = absent(value) ? [element("span", { className: "hint", textContent: "not installed here" })] : [];
+    const note = absent(value) ? [element("span", { className: "hint", textContent: "not installed" })] : [];
     return element("label", { className: "toggle" }, [box, element("span", { textContent: label }), ...note]);
   });
   const list = element("div", { className: "steps", hidden: hasAuto }, boxes);

@@ -4,6 +4,7 @@
 // `when(values)`: else it is neither shown nor sent. `option`: its name in the API, if another.
 // `wire(value, values)`: the [name, value] pairs to send; without it a value is sent when it differs
 // from `initial`, which is the server's default, or always where `always` says so.
+// `required`: said while there is no value; `fault(value, values)`: why it does not go with others.
 // `needs`: for some values the tasks of which a model must be installed. `more`: rarely wanted.
 
 const only = (name, ...wanted) => (values) => wanted.includes(values[name]);
@@ -189,6 +190,8 @@ const ENHANCE = {
 };
 
 const sized = (values) => Boolean(values.width || values.height);
+/** Only both sides make a shape that a picture may have to be fitted to. */
+const shaped = (values) => Boolean(values.width && values.height);
 
 const TRANSFORM = {
   id: "transform",
@@ -196,18 +199,19 @@ const TRANSFORM = {
   title: "Transform",
   suffix: () => "edited",
   transparent: (values) => values.background_kind !== "colour" && !values.flatten
-    && Boolean(values.radius || values.pad || (sized(values) && values.fit === "contain")),
+    && Boolean(values.radius || values.pad || (shaped(values) && values.fit === "contain")),
   controls: [
     { name: "width", kind: "number", label: "Width", initial: "", min: 1, max: 65_535, step: 1, unit: "px", blank: "as it is" },
     { name: "height", kind: "number", label: "Height", initial: "", min: 1, max: 65_535, step: 1, unit: "px", blank: "as it is" },
     {
-      name: "fit", kind: "choice", label: "Fit", initial: "inside", when: sized,
+      name: "fit", kind: "choice", label: "Fit", initial: "inside", when: shaped,
       values: [["inside", "Inside"], ["contain", "Pad"], ["cover", "Cover"], ["fill", "Stretch"], ["outside", "Outside"]],
     },
     {
       name: "gravity", kind: "grid", label: "What stays, or where it goes", initial: "center",
       values: [...places(compass), ["smart", "The subject"]],
-      when: (values) => sized(values) && (values.fit === "cover" || values.fit === "contain"),
+      when: (values) => shaped(values) && (values.fit === "cover" || values.fit === "contain"),
+      fault: (value, values) => (value === "smart" && values.fit !== "cover" ? "“The subject” goes with the fit “Cover”." : ""),
     },
     { name: "enlarge", kind: "toggle", label: "Enlarge small pictures", initial: false, when: sized },
     {

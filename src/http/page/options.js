@@ -48,6 +48,8 @@ export class Options {
     for (const control of this.#controls.filter((one) => this.#relevant(one))) {
       if (this.#faults.get(control.name)) return this.#faults.get(control.name);
       if (control.required && !this.#values[control.name]) return control.required;
+      const fault = control.fault?.(this.#values[control.name], this.#values);
+      if (fault) return fault;
     }
     return "";
   }

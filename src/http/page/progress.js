@@ -44,37 +44,37 @@ function momentOf(event) {
 }
 
 const STEP_WORDS = {
-  "": "Waiting for its turn",
-  upload: "Receiving the picture",
-  queue: "Waiting for its turn",
-  decode: "Reading the picture",
-  inspect: "Reading the picture",
-  measure: "Looking what it needs",
-  detect: "Looking for scratches",
-  scratches: "Filling in scratches",
-  denoise: "Removing noise",
-  dejpeg: "Smoothing JPEG blocks",
-  deblur: "Sharpening blur",
-  fade: "Bringing faded tones back",
-  contrast: "Raising local contrast",
-  colorize: "Adding colour",
-  faces: "Restoring faces",
-  upscale: "Enlarging",
-  tone: "Setting tones",
-  sharpen: "Sharpening",
-  mix: "Mixing with the original",
-  inference: "Finding the subject",
-  refine: "Refining the edges",
-  compose: "Putting it together",
-  turn: "Turning",
-  resize: "Resizing",
-  finish: "Finishing",
-  encode: "Writing the result",
+  "": "waiting for its turn",
+  upload: "receiving the picture",
+  queue: "waiting for its turn",
+  decode: "reading the picture",
+  inspect: "reading the picture",
+  measure: "looking what it needs",
+  detect: "looking for scratches",
+  scratches: "filling in scratches",
+  denoise: "removing noise",
+  dejpeg: "smoothing JPEG blocks",
+  deblur: "sharpening blur",
+  fade: "bringing faded tones back",
+  contrast: "raising local contrast",
+  colorize: "adding colour",
+  faces: "restoring faces",
+  upscale: "enlarging",
+  tone: "setting tones",
+  sharpen: "sharpening",
+  mix: "mixing with the original",
+  inference: "finding the subject",
+  refine: "refining the edges",
+  compose: "putting it together",
+  turn: "turning",
+  resize: "resizing",
+  finish: "finishing",
+  encode: "writing the result",
 };
 
 /** What the server does just now, in words; a step that the page does not know is called by its name. */
 export function stepInWords(moment, steps) {
   if (!moment) return "";
-  const words = STEP_WORDS[moment.step] ?? `Step “${moment.step}”`;
+  const words = STEP_WORDS[moment.step] ?? `step “${moment.step}”`;
   return moment.operation && steps > 1 ? `${words} (step ${moment.operation} of ${steps})` : words;
 }

@@ -83,7 +83,8 @@ export async function problemFrom(answer) {
   return {
     status: answer.status,
     title: text(problem.title) || `The server answered ${answer.status}.`,
-    detail: text(problem.detail),
+    // How a program sends a key is of no use here.
+    detail: answer.status === 401 ? "" : text(problem.detail),
     advice: `${TO_DO_BY_CODE[problem.code] ?? TO_DO[answer.status] ?? ""}${retry}`.trim(),
     reference: request ? `Request ${request}` : "",
   };
