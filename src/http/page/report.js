@@ -1,8 +1,8 @@
 // The restoration report in plain words: what was found, and what was done about it.
 
 /**
- * A list of sentences from the JSON of X-Restoration-Report; empty where there is none to read.
- * `auto`: the server was to choose the steps itself.
+ * What the JSON of X-Restoration-Report says, as [{ text, done }]: `done` where something was done
+ * about it. Empty where there is nothing to read. `auto`: the server was to choose the steps itself.
  */
 export function reportInWords(header, auto) {
   let report;
@@ -13,16 +13,25 @@ export function reportInWords(header, auto) {
   }
   const found = report?.found;
   if (!found || !Array.isArray(report.steps)) return [];
-  const done = new Set(report.steps.map(({ step }) => step));
-  const said = [
-    scratches(found, done, auto), noise(found, done), blur(found, done), fading(found, done),
-    done.has("contrast") ? "Flat areas: local contrast raised." : "",
-    done.has("colorize") ? "Colour added: a guess of a model, not what was there." : "",
-    faces(found, done),
-    done.has("upscale") ? "Enlarged." : "",
-  ].filter(Boolean);
-  const changed = report.steps.some(({ step }) => WORK.includes(step));
-  return [...said, ...(changed ? [] : ["Nothing needed doing."]), tint(found, done)].filter(Boolean);
+  const steps = new Set(report.steps.map(({ step }) => step));
+  const done = [
+    steps.has("scratches") ? `${percent(found.scratch_share)} of the picture scratched: filled in.` : "",
+    noise(found, steps),
+    steps.has("deblur") ? `Blur found (${figure(found.blur_sigma)} pixels): sharpened.` : "",
+    fading(found, steps),
+    steps.has("contrast") ? "Flat areas: local contrast raised." : "",
+    steps.has("colorize") ? "Colour added: a guess of a model, not what was there." : "",
+    steps.has("faces") && found.faces ? `${found.faces === 1 ? "One face" : `${found.faces} faces`} found: restored.` : "",
+    steps.has("upscale") ? "Enlarged." : "",
+  ];
+  const notes = [
+    WORK.some((step) => steps.has(step)) ? "" : "Nothing needed doing.",
+    unmended(found, steps, auto),
+    steps.has("faces") && !found.faces ? "No faces found." : "",
+    steps.has("colorize") ? "" : { monochrome: "Black and white: it stays so.", tinted: "A picture of one tint." }[found.tone],
+  ];
+  const lines = (texts, what) => texts.filter(Boolean).map((text) => ({ text, done: what }));
+  return [...lines(done, true), ...lines(notes, false)];
 }
 
 /** The steps that change a picture; the others look at it. */
@@ -32,38 +41,22 @@ const WORK = ["scratches", "denoise", "dejpeg", "deblur", "fade", "contrast", "c
 const figure = (value) => String(Number(Number(value).toPrecision(2)));
 const percent = (share) => (share < 0.001 ? "less than 0.1 %" : `${figure(share * 100)} %`);
 
-function scratches({ scratch_share: share }, done, auto) {
+function unmended({ scratch_share: share }, steps, auto) {
+  if (steps.has("scratches")) return "";
   if (typeof share !== "number") return auto ? "Scratches were not looked for: no model for them is installed here." : "";
-  if (done.has("scratches")) return `${percent(share)} of the picture scratched: filled in.`;
   return share === 0 ? "No scratches found." : `Few or doubtful scratches (${percent(share)}): left alone.`;
 }
 
 /** One net takes out both, so either step may stand for the other. */
-function noise({ noise_sigma: sigma, jpeg_quality: quality }, done) {
-  if (!done.has("denoise") && !done.has("dejpeg")) return "";
+function noise({ noise_sigma: sigma, jpeg_quality: quality }, steps) {
   const coarse = quality && quality <= 70;
   const blocks = coarse ? `JPEG blocks found (quality ${quality}): smoothed.` : "JPEG blocks found: smoothed.";
-  if (!done.has("denoise")) return blocks;
-  return [`Noise found (sigma ${figure(sigma)}): removed.`, coarse ? blocks : ""].filter(Boolean).join(" ");
+  if (steps.has("denoise")) return `Noise found (sigma ${figure(sigma)}): removed.${coarse ? ` ${blocks}` : ""}`;
+  return steps.has("dejpeg") ? blocks : "";
 }
 
-function blur({ blur_sigma: sigma }, done) {
-  return done.has("deblur") ? `Blur found (${figure(sigma)} pixels): sharpened.` : "";
-}
-
-function fading({ black, white, cast }, done) {
-  if (!done.has("fade")) return "";
+function fading({ black, white, cast }, steps) {
+  if (!steps.has("fade")) return "";
   const tones = `Tones only from ${black} to ${white} of 255: spread out again.`;
   return cast >= 3 ? `${tones} Colour cast (${figure(cast)}): reduced.` : tones;
-}
-
-function faces({ faces: count }, done) {
-  if (!done.has("faces") || typeof count !== "number") return "";
-  if (count === 0) return "No faces found.";
-  return count === 1 ? "One face: restored." : `${count} faces: restored.`;
-}
-
-function tint({ tone }, done) {
-  if (done.has("colorize")) return "";
-  return { monochrome: "Black and white: it stays so.", tinted: "A picture of one tint." }[tone] ?? "";
 }

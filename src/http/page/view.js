@@ -62,7 +62,7 @@ function showOutcome(item, outcome, after) {
   $("download").title = outcome.name;
   $("facts-list").replaceChildren(...outcome.facts.map((fact) => element("li", { textContent: fact })));
   $("found").hidden = outcome.found.length === 0;
-  $("found-list").replaceChildren(...outcome.found.map((fact) => element("li", { textContent: fact })));
+  $("found-list").replaceChildren(...outcome.found.map(({ text, done }) => element("li", { textContent: text, className: done ? "done" : "" })));
   showTimings(outcome.stages);
 }
 
