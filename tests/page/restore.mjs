@@ -1,5 +1,6 @@
-// Restores a noisy picture and a plain one, and reads what the page says of it; then has the page say
-// in words what other reports hold. Sees {noisy, plain: lists of sentences, words: one list a report}.
+// Restores a noisy picture and a plain one while the stream of progress fails, and reads what the page
+// says of it; then has the page say in words what other reports hold. Sees {unheard: streams that
+// failed, noisy, plain: lists of sentences, words: one list a report}.
 
 async function restored(visitor) {
   await visitor.tab("restore");
@@ -23,6 +24,12 @@ const PLAIN = `(async () => {
 })()`;
 
 export default async function restore(visitor, ...reports) {
+  let unheard = 0;
+  visitor.browser.on("Fetch.requestPaused", ({ requestId }) => {
+    unheard += 1;
+    visitor.call("Fetch.failRequest", { requestId, errorReason: "ConnectionRefused" });
+  });
+  await visitor.call("Fetch.enable", { patterns: [{ urlPattern: "*/v1/progress/*" }] });
   await visitor.tab("restore");
   await visitor.chooseNoise(400, 300);
   const noisy = await restored(visitor);
@@ -34,5 +41,7 @@ export default async function restore(visitor, ...reports) {
   for (const report of reports) {
     words.push(await visitor.see(`import("/assets/report.js").then(({ reportInWords }) => reportInWords(${JSON.stringify(report)}, false).map(({ text }) => text))`));
   }
-  return { noisy, plain, words };
+  // The browser says that they failed, as it should.
+  visitor.seen.errors = visitor.seen.errors.filter((error) => !error.includes("ERR_CONNECTION_REFUSED"));
+  return { unheard, noisy, plain, words };
 }

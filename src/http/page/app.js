@@ -236,7 +236,7 @@ function renderRun(item) {
   const changed = Boolean(last) && last.key !== requestKey();
   const run = $("run");
   run.disabled = !item || busy(item) || Boolean(problem);
-  run.textContent = !here ? page.operation.title : failed ? "Try again" : "Run again";
+  run.textContent = !here ? page.operation.action ?? page.operation.title : failed ? "Try again" : "Run again";
   run.classList.toggle("primary", !last || changed || failed);
   $("run-all").hidden = page.items.length < 2;
   $("run-all").disabled = Boolean(problem) || page.items.every(busy);

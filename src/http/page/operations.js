@@ -263,6 +263,7 @@ export const OPERATIONS = [
     id: "pipeline",
     path: "/v1/pipeline",
     title: "Pipeline",
+    action: "Run the steps",
     suffix: () => "made",
     transparent: (values) => values.transparent,
     steps: STEPS,

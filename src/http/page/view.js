@@ -73,7 +73,8 @@ function showTimings(stages) {
   $("total").textContent = duration(sum);
   $("bar").replaceChildren(...known.map(({ ms }, index) => {
     const part = element("span", { className: `tone-${index % 6}` });
-    part.style.setProperty("flex-grow", String(ms));
+    // Shares that sum to less than one would leave a part of the bar empty.
+    part.style.setProperty("flex-grow", String(ms * 1000));
     return part;
   }));
   $("stages").replaceChildren(...known.map(({ name, ms }, index) => element("li", {}, [
