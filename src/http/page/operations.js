@@ -145,7 +145,7 @@ const RESTORE = {
       // `values` that the server does not describe are not shown; `auto` likewise.
       name: "steps", kind: "steps", label: "Steps", initial: "auto", fallback: ["denoise", "dejpeg"],
       values: [
-        ["scratches", "Mend scratches and dust"], ["denoise", "Remove noise"], ["dejpeg", "Remove JPEG blocks"],
+        ["scratches", "Mend scratches"], ["denoise", "Remove noise"], ["dejpeg", "Remove JPEG blocks"],
         ["deblur", "Sharpen blur"], ["fade", "Undo fading and colour cast"], ["contrast", "Local contrast"],
         ["colorize", "Add colour"], ["faces", "Faces"], ["upscale", "Enlarge"],
       ],

@@ -17,7 +17,7 @@ export function reportInWords(header, auto) {
   const done = [
     steps.has("scratches") ? `${percent(found.scratch_share)} of the picture scratched: filled in.` : "",
     noise(found, steps),
-    steps.has("deblur") ? `Blur found (${figure(found.blur_sigma)} pixels): sharpened.` : "",
+    steps.has("deblur") ? `${found.blur_sigma < SHARP ? "Hardly any blur" : "Blur"} found (${figure(found.blur_sigma)} pixels): sharpened.` : "",
     fading(found, steps),
     steps.has("contrast") ? "Flat areas: local contrast raised." : "",
     steps.has("colorize") ? "Colour added: a guess of a model, not what was there." : "",
@@ -37,6 +37,10 @@ export function reportInWords(header, auto) {
 /** The steps that change a picture; the others look at it. */
 const WORK = ["scratches", "denoise", "dejpeg", "deblur", "fade", "contrast", "colorize", "faces", "upscale"];
 
+/** Below these figures hardly any noise or blur is to be seen: clean, sharp photographs measure so. */
+const CLEAN = 2;
+const SHARP = 0.8;
+
 /** Two digits are what such figures are worth. */
 const figure = (value) => String(Number(Number(value).toPrecision(2)));
 const percent = (share) => (share < 0.001 ? "less than 0.1 %" : `${figure(share * 100)} %`);
@@ -51,7 +55,7 @@ function unmended({ scratch_share: share }, steps, auto) {
 function noise({ noise_sigma: sigma, jpeg_quality: quality }, steps) {
   const coarse = quality && quality <= 70;
   const blocks = coarse ? `JPEG blocks found (quality ${quality}): smoothed.` : "JPEG blocks found: smoothed.";
-  if (steps.has("denoise")) return `Noise found (sigma ${figure(sigma)}): removed.${coarse ? ` ${blocks}` : ""}`;
+  if (steps.has("denoise")) return `${sigma < CLEAN ? "Hardly any noise" : "Noise"} found (sigma ${figure(sigma)}): removed.${coarse ? ` ${blocks}` : ""}`;
   return steps.has("dejpeg") ? blocks : "";
 }
 
