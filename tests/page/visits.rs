@@ -272,8 +272,10 @@ fn a_restoration_is_told_in_words() {
         "the stream has failed: {seen}"
     );
     let noisy = words(&seen["noisy"]);
-    assert!(noisy[0].starts_with("Noise found (sigma "), "{noisy:?}");
-    assert_eq!(words(&seen["plain"])[0], "Nothing needed doing.");
+    let found = |line: &&str| line.starts_with("Noise found (sigma ");
+    assert!(noisy.iter().any(found), "{noisy:?}");
+    let plain = words(&seen["plain"]);
+    assert!(plain.contains(&"Nothing needed doing."), "{plain:?}");
     assert_eq!(
         words(&seen["words"][0]),
         [

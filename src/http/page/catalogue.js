@@ -70,9 +70,13 @@ class Catalogue {
   /** Marks what no model is installed for, and lists the models where one can be chosen. */
   #installed(control) {
     if (!this.#models) return control.kind === "model" ? { ...control, models: [] } : control;
-    if (control.kind === "model") return { ...control, models: this.#models.filter(({ task }) => task === control.task) };
-    const ready = (task) => this.#models.some((model) => model.task === task && model.loaded);
-    const missing = Object.entries(control.needs ?? {}).filter(([, tasks]) => !tasks.every(ready)).map(([value]) => value);
+    const installed = this.#models.filter((model) => model.installed ?? model.loaded);
+    if (control.kind === "model") {
+      const fits = ({ task }) => task === control.task;
+      return { ...control, models: installed.filter(fits), known: this.#models.filter(fits).length };
+    }
+    const ready = ([task, factor]) => installed.some((model) => model.task === task && (!factor || (model.factor ?? factor) === factor));
+    const missing = Object.entries(control.needs ?? {}).filter(([, needs]) => !needs.every(ready)).map(([value]) => value);
     return { ...control, missing };
   }
 

@@ -154,20 +154,24 @@ function picture(control, id, set, limits) {
   ]);
 }
 
-/** The models of a task, each with its licence; one that is not installed cannot be chosen. */
+/** The installed models of a task, each with its licence. */
 function model(control, id, set) {
-  const own = control.models.find((entry) => entry.default);
-  const title = ({ name, license, commercial_use: commercial, loaded }) => {
-    const said = [license, commercial ? "" : "not for commercial use", loaded ? "" : ABSENT].filter(Boolean);
-    return said.length ? `${name} (${said.join(", ")})` : name;
-  };
-  const rest = control.models.filter((entry) => entry !== own);
+  const { models, known = 0 } = control;
+  const own = models.find((entry) => entry.default);
+  const title = ({ name, license, commercial_use: commercial }) =>
+    `${name} (${[license, commercial ? "" : "not for commercial use"].filter(Boolean).join(", ")})`;
+  const rest = models.filter((entry) => entry !== own);
   const select = element("select", { id }, [
     element("option", { value: "", textContent: own ? title(own) : "The server's own" }),
-    ...rest.map((entry) => element("option", { value: entry.name, textContent: title(entry), disabled: !entry.loaded })),
+    ...rest.map((entry) => element("option", { value: entry.name, textContent: title(entry) })),
   ]);
-  const about = element("p", { className: "hint" });
-  const say = () => { about.textContent = (control.models.find(({ name }) => name === select.value) ?? own)?.about ?? ""; };
+  const about = element("p", { className: "hint", id: `${id}-note` });
+  select.setAttribute("aria-describedby", about.id);
+  const more = known > models.length ? `${known - models.length} more can be installed by the operator.` : "";
+  const say = () => {
+    const chosen = models.find(({ name }) => name === select.value) ?? own;
+    about.textContent = [chosen?.about, more].filter(Boolean).join(" ");
+  };
   select.addEventListener("change", () => {
     say();
     set(select.value);

@@ -5,7 +5,8 @@
 // `wire(value, values)`: the [name, value] pairs to send; without it a value is sent when it differs
 // from `initial`, which is the server's default, or always where `always` says so.
 // `required`: said while there is no value; `fault(value, values)`: why it does not go with others.
-// `needs`: for some values the tasks of which a model must be installed. `more`: rarely wanted.
+// `needs`: for some values the tasks, each with a factor or without, of which a model must be installed.
+// `more`: rarely wanted.
 
 const only = (name, ...wanted) => (values) => wanted.includes(values[name]);
 const nothing = () => [];
@@ -55,7 +56,7 @@ const STRENGTH = {
 
 const SCALE = {
   name: "scale", kind: "choice", label: "Enlarge", initial: "1",
-  values: [["1", "No"], ["2", "2 ×"], ["4", "4 ×"]], needs: { 2: ["upscale"], 4: ["upscale"] },
+  values: [["1", "No"], ["2", "2 ×"], ["4", "4 ×"]], needs: { 2: [["upscale", 2]], 4: [["upscale", 4]] },
 };
 
 /** The background controls become one option, or one more file. */
@@ -150,8 +151,8 @@ const RESTORE = {
         ["colorize", "Add colour"], ["faces", "Faces"], ["upscale", "Enlarge"],
       ],
       needs: {
-        scratches: ["inpaint"], denoise: ["restore"], dejpeg: ["restore"], colorize: ["colorize"],
-        faces: ["face-detect", "face-restore"], upscale: ["upscale"],
+        scratches: [["inpaint"]], denoise: [["restore"]], dejpeg: [["restore"]], colorize: [["colorize"]],
+        faces: [["face-detect"], ["face-restore"]], upscale: [["upscale"]],
       },
       required: "Choose at least one step.",
     },

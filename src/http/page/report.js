@@ -43,12 +43,12 @@ const SHARP = 0.8;
 
 /** Two digits are what such figures are worth. */
 const figure = (value) => String(Number(Number(value).toPrecision(2)));
-const percent = (share) => (share < 0.001 ? "less than 0.1 %" : `${figure(share * 100)} %`);
+const percent = (share) => (share < 0.001 ? "Less than 0.1 %" : `${figure(share * 100)} %`);
 
 function unmended({ scratch_share: share }, steps, auto) {
   if (steps.has("scratches")) return "";
   if (typeof share !== "number") return auto ? "Scratches were not looked for: no model for them is installed here." : "";
-  return share === 0 ? "No scratches found." : `Few or doubtful scratches (${percent(share)}): left alone.`;
+  return share === 0 ? "No scratches found." : `${percent(share)} of the picture may be scratched: left alone.`;
 }
 
 /** One net takes out both, so either step may stand for the other. */
