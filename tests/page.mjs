@@ -11,7 +11,7 @@ import { mkdir } from "node:fs/promises";
 import { Browser } from "./browser.mjs";
 import { Visitor } from "./page/visitor.mjs";
 
-const TOTAL_MS = 180_000;
+const TOTAL_MS = 115_000;
 
 async function main([program, url, folder, visit, ...words]) {
   if (!/^[a-z]+$/.test(visit ?? "")) {

@@ -1,7 +1,7 @@
 // Cancels what the server works on and what waits on it, and reads in its metrics that it heard.
 // The server has one worker. Sees what the page said on the way: {said, shares, watched}.
 
-const WORK_MS = 60_000;
+const WORK_MS = 45_000;
 
 /** The figures of the server by name. */
 async function figures(address) {

@@ -1,4 +1,4 @@
-// Several pictures, from the chooser and from the clipboard, and what is not sent at all. The server
+// Several pictures, from the chooser, dropped and from the clipboard, and what is not sent at all. The server
 // takes less than LARGE has.
 
 const WATCH = `(() => {
@@ -10,14 +10,17 @@ const WATCH = `(() => {
   };
 })()`;
 
-/** A paste, as the browser tells of one. */
-const paste = (name) => `(async () => {
+/** A picture that is pasted, or dropped anywhere on the page, as the browser tells of it. */
+const bring = (name, event) => `(async () => {
   const canvas = new OffscreenCanvas(64, 48);
   canvas.getContext("2d").fillRect(10, 10, 30, 20);
-  const clipboardData = new DataTransfer();
-  clipboardData.items.add(new File([await canvas.convertToBlob({ type: "image/png" })], ${JSON.stringify(name)}, { type: "image/png" }));
-  document.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
+  const list = new DataTransfer();
+  list.items.add(new File([await canvas.convertToBlob({ type: "image/png" })], ${JSON.stringify(name)}, { type: "image/png" }));
+  const about = { bubbles: true, cancelable: true, clipboardData: list, dataTransfer: list };
+  document.body.dispatchEvent(new (${event})(about));
 })()`;
+const PASTE = `function (about) { return new ClipboardEvent("paste", about); }`;
+const DROP = `function (about) { return new DragEvent("drop", about); }`;
 
 export default async function several(visitor, one, two, large, text) {
   await visitor.see(WATCH);
@@ -37,9 +40,11 @@ export default async function several(visitor, one, two, large, text) {
   await visitor.choose([one, text, two]);
   await visitor.until(`document.querySelectorAll("#queue li[data-phase=done]").length === 2`, "both pictures are done");
   visitor.expect((await shown()).includes("Not sent"), "what is none of them is named");
-  await visitor.see(paste("pasted.png"));
-  await visitor.until(`document.querySelectorAll("#queue li[data-phase=done]").length === 3`, "the pasted picture is done");
-  visitor.expect(await visitor.see("window.sent") === 3, "each is sent once");
+  await visitor.see(bring("dropped.png", DROP));
+  await visitor.until(`document.querySelectorAll("#queue li[data-phase=done]").length === 3`, "the dropped picture is done");
+  await visitor.see(bring("pasted.png", PASTE));
+  await visitor.until(`document.querySelectorAll("#queue li[data-phase=done]").length === 4`, "the pasted picture is done");
+  visitor.expect(await visitor.see("window.sent") === 4, "each is sent once");
   visitor.expect((await visitor.text("#status")).includes("pasted.png is done"), "the pasted picture is shown");
   await visitor.shoot("several");
 
@@ -49,7 +54,7 @@ export default async function several(visitor, one, two, large, text) {
   await visitor.tab("transform");
   visitor.expect(await visitor.see(`document.getElementById("opt-grayscale").checked`), "options stay set");
   await visitor.click("#run-all");
-  await visitor.until(`window.sent === 6 && document.querySelectorAll("#queue li[data-phase=done]").length === 3`, "all run again");
+  await visitor.until(`window.sent === 8 && document.querySelectorAll("#queue li[data-phase=done]").length === 4`, "all run again");
   await visitor.click("#queue li:first-child .row-remove");
   const left = await visitor.see(`document.querySelectorAll("#queue li").length`);
   await visitor.click("#clear");

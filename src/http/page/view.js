@@ -94,7 +94,7 @@ export function describe(answer, values) {
       width && height ? `${width} × ${height} pixels` : "",
       [type, bytes(answer.body.size)].filter(Boolean).join(", "),
       confidence(answer.header("X-Mask-Confidence")),
-      model ? `model ${model}${licence ? ` (${licence})` : ""}` : "",
+      model ? `${model.includes(",") ? "models" : "model"} ${model}${licence ? ` (${licence})` : ""}` : "",
     ].filter(Boolean),
     found: reportInWords(answer.header("X-Restoration-Report"), values.steps === "auto"),
     stages: timings(answer.header("Server-Timing")),
