@@ -1,18 +1,24 @@
 //! `Engine`: a model's name in, its answer to a picture out. Loads models and keeps them.
 
+pub mod catalogue;
+mod colorize;
+mod faces;
+mod inpaint;
 pub mod manifest;
 mod pool;
 mod session;
+mod tasks;
 mod tensor;
 mod tiles;
+mod upscale;
 
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Instant,
 };
 
+pub use faces::Face;
 pub use session::LIBRARY;
 
 use manifest::{Entry, Task};
@@ -20,11 +26,9 @@ use pool::Pool;
 use session::{Model, Runtime};
 
 use crate::{
-    cancel::Cancel,
     config::{EngineSettings, ModelChoice},
     digest,
     error::Error,
-    frame::{Frame, Layout, Mask},
     observe::Metrics,
 };
 
@@ -37,7 +41,8 @@ struct Known {
 /// Every known model; those that were asked for, and the built-in ones, loaded.
 pub struct Engine {
     models: BTreeMap<String, Known>,
-    defaults: Vec<(Task, String)>,
+    /// A task, the factor of its model, the model's name; the first of a task first.
+    defaults: Vec<(Task, u32, String)>,
     runtime: Runtime,
     metrics: Arc<Metrics>,
 }
@@ -57,7 +62,7 @@ impl Engine {
         let runtime = Runtime::load(settings.onnxruntime.as_deref())?;
         metrics.set_runtime(env!("CARGO_PKG_VERSION"), runtime.version());
         let mut files = BTreeMap::new();
-        let mut entries: BTreeMap<_, _> = manifest::catalogue()
+        let mut entries: BTreeMap<_, _> = catalogue::catalogue()
             .into_iter()
             .map(|entry| (entry.name.clone(), entry))
             .collect();
@@ -104,11 +109,11 @@ impl Engine {
                 (entry.sha256, entry.bytes) = (digest::of(&own), own.len() as u64);
                 &own
             }
-            (None, true) => manifest::built_in(&entry.file)
+            (None, true) => catalogue::built_in(&entry.file)
                 .ok_or_else(|| format!("{} is not part of this program", entry.file))?,
             (None, false) => return Ok(None),
         };
-        let load = |_| Ok(Box::new(self.runtime.model(entry, bytes)?) as Box<dyn Model>);
+        let load = |_| Ok(Box::new(self.runtime.model(entry, bytes, 1)?) as Box<dyn Model>);
         let models = (0..instances)
             .map(load)
             .collect::<Result<Vec<_>, String>>()?;
@@ -117,26 +122,37 @@ impl Engine {
         Ok(Some(Pool::new(models)))
     }
 
-    /// The first model of a task that the settings name, else the catalogue's default.
+    /// For each task (and each factor of upscaling) the first model that the settings name, else
+    /// the catalogue's default, else the first that is loaded.
     fn choose_defaults(&mut self, chosen: &[ModelChoice]) -> Result<(), String> {
-        for task in [Task::Cutout, Task::Restore] {
-            let named = chosen
-                .iter()
-                .find(|c| self.models[&c.name].entry.task == task);
-            if let Some(ModelChoice { name, .. }) = named {
-                if self.models[name].pool.is_none() {
-                    return Err(format!(
-                        "--model {name} is not installed; name its file: --model {name}=FILE"
-                    ));
-                }
-                self.defaults.push((task, name.clone()));
-            } else {
-                let mut all = self.models.values().map(|known| &known.entry);
-                let default = all.find(|entry| entry.task == task && entry.default);
-                self.defaults
-                    .extend(default.map(|entry| (task, entry.name.clone())));
+        for ModelChoice { name, .. } in chosen {
+            if self.models[name].pool.is_none() {
+                return Err(format!(
+                    "--model {name} is not installed; name its file: --model {name}=FILE"
+                ));
             }
         }
+        let named = chosen
+            .iter()
+            .filter_map(|choice| self.models.get(&choice.name));
+        let loaded = |known: &&Known| known.pool.is_some();
+        let all = || self.models.values();
+        let preferred = all().filter(|known| known.entry.default);
+        let order = named
+            .chain(preferred.clone().filter(loaded))
+            .chain(all().filter(loaded))
+            .chain(preferred);
+        let mut defaults: Vec<(Task, u32, String)> = Vec::new();
+        for Known { entry, .. } in order {
+            let place = (entry.task, entry.factor);
+            if !defaults
+                .iter()
+                .any(|(task, factor, _)| (*task, *factor) == place)
+            {
+                defaults.push((entry.task, entry.factor, entry.name.clone()));
+            }
+        }
+        self.defaults = defaults;
         Ok(())
     }
 
@@ -156,7 +172,7 @@ impl Engine {
             let default = self
                 .defaults
                 .iter()
-                .any(|(_, name)| *name == known.entry.name);
+                .any(|(_, _, name)| *name == known.entry.name);
             (&known.entry, known.pool.is_some(), default)
         })
     }
@@ -170,14 +186,46 @@ impl Engine {
         self.known(task, name).map(|(entry, _)| entry)
     }
 
+    /// The model that enlarges to `factor` times the size: `name`, or the default for that factor.
+    ///
+    /// # Errors
+    /// As [`Engine::entry`]; [`Error::BadValue`] where the model is not for that factor.
+    pub fn upscaler(&self, name: Option<&str>, factor: u32) -> Result<&Entry, Error> {
+        self.upscale_model(name, factor).map(|(entry, _)| entry)
+    }
+
     fn known(&self, task: Task, name: Option<&str>) -> Result<(&Entry, &Pool), Error> {
+        let mut defaults = self.defaults.iter();
         let default = || {
-            self.defaults
-                .iter()
-                .find(|(of, _)| *of == task)
-                .map(|(_, n)| n.as_str())
+            defaults
+                .find(|(of, ..)| *of == task)
+                .map(|(.., n)| n.as_str())
         };
-        let known = name.or_else(default).and_then(|name| self.models.get(name));
+        self.named(task, name.or_else(default))
+    }
+
+    fn upscale_model(&self, name: Option<&str>, factor: u32) -> Result<(&Entry, &Pool), Error> {
+        let mut defaults = self
+            .defaults
+            .iter()
+            .filter(|(task, ..)| *task == Task::Upscale);
+        let default = || {
+            let exact = defaults.clone().find(|(_, own, _)| *own == factor);
+            let other = || defaults.find(|(_, own, _)| own.is_multiple_of(factor));
+            exact.or_else(other).map(|(.., name)| name.as_str())
+        };
+        let found = self.named(Task::Upscale, name.or_else(default))?;
+        match factor > 0 && found.0.factor.is_multiple_of(factor) {
+            true => Ok(found),
+            false => Err(Error::bad_value(
+                "scale",
+                format!("1 or {}, the factor of that model", found.0.factor),
+            )),
+        }
+    }
+
+    fn named(&self, task: Task, name: Option<&str>) -> Result<(&Entry, &Pool), Error> {
+        let known = name.and_then(|name| self.models.get(name));
         match known.filter(|known| known.entry.task == task) {
             Some(Known {
                 entry,
@@ -198,68 +246,6 @@ impl Engine {
                 ))
             }
         }
-    }
-
-    /// Runs every loaded model once, so that the first request does not pay for what is done
-    /// only once.
-    ///
-    /// # Errors
-    /// A sentence that names the model that cannot be run.
-    pub fn warm_up(&self) -> Result<(), String> {
-        let frame = Frame::filled(64, 64, Layout::Rgb, [128; 4]);
-        for known in self.models.values().filter(|known| known.pool.is_some()) {
-            let name = Some(known.entry.name.as_str());
-            let run = match known.entry.task {
-                Task::Cutout => self.matte(name, &frame, &Cancel::new()).map(drop),
-                Task::Restore => self
-                    .restore(name, frame.clone(), 1.0, &Cancel::new())
-                    .map(drop),
-            };
-            run.map_err(|_| format!("model {} cannot be run", known.entry.name))?;
-        }
-        Ok(())
-    }
-
-    /// The coarse matte of a picture, of the model's own size.
-    ///
-    /// # Errors
-    /// As [`Engine::entry`]; [`Error::ModelFailed`]; [`Error::Cancelled`].
-    pub fn matte(&self, name: Option<&str>, frame: &Frame, cancel: &Cancel) -> Result<Mask, Error> {
-        let (entry, pool) = self.known(Task::Cutout, name)?;
-        let input = tensor::stretched(frame, entry);
-        cancel.check()?;
-        let output = self.timed(entry, || pool.check_out().run(input))?;
-        tensor::matte(&output, entry)
-    }
-
-    /// A restored picture, mixed with the original: `strength` 1 is all restored.
-    ///
-    /// # Errors
-    /// As [`Engine::matte`]; looked at between tiles.
-    pub fn restore(
-        &self,
-        name: Option<&str>,
-        frame: Frame,
-        strength: f32,
-        cancel: &Cancel,
-    ) -> Result<Frame, Error> {
-        let (entry, pool) = self.known(Task::Restore, name)?;
-        let mut model = pool.check_out();
-        tiles::apply(frame, entry, strength, |input| {
-            cancel.check()?;
-            self.timed(entry, || model.run(input))
-        })
-    }
-
-    fn timed<T>(&self, entry: &Entry, run: impl FnOnce() -> T) -> T {
-        let start = Instant::now();
-        let result = run();
-        let seconds = start.elapsed().as_secs_f64();
-        self.metrics
-            .inference_duration
-            .with_label_values(&[&entry.name])
-            .observe(seconds);
-        result
     }
 }
 
