@@ -1,6 +1,7 @@
 //! The door to ONNX Runtime: loads the library, builds sessions, runs them.
 
 mod contract;
+mod device;
 
 use std::{
     fs::File,
@@ -13,7 +14,6 @@ use half::f16;
 use ndarray::ArrayD;
 use ort::{
     environment::Environment,
-    ep::CPU,
     logging::LogLevel,
     session::{Session, SessionInputValue, builder::SessionBuilder},
     value::{DynValue, Tensor},
@@ -21,10 +21,12 @@ use ort::{
 
 use super::manifest::Entry;
 use crate::{
+    config::Device,
     error::Error,
     harden::fault::{self, Place},
 };
 use contract::Element;
+pub use device::devices;
 
 /// A loaded model: a batch of one picture in, its answers out.
 pub trait Model: Send {
@@ -109,10 +111,16 @@ impl Runtime {
     ///
     /// # Errors
     /// A sentence: not a model, or its inputs and outputs are not what its entry promises.
-    pub fn model(&self, entry: &Entry, bytes: &[u8], threads: usize) -> Result<OrtModel, String> {
+    pub fn model(
+        &self,
+        entry: &Entry,
+        bytes: &[u8],
+        threads: usize,
+        device: Device,
+    ) -> Result<OrtModel, String> {
         let failed = |e: &dyn std::fmt::Display| format!("model {}: {e}", entry.name);
         let session = self
-            .builder(threads)
+            .builder(threads, device)
             .map_err(|e| failed(&e))?
             .commit_from_memory(bytes)
             .map_err(|e| failed(&e))?;
@@ -125,17 +133,16 @@ impl Runtime {
         })
     }
 
-    fn builder(&self, threads: usize) -> ort::Result<SessionBuilder> {
+    fn builder(&self, threads: usize, device: Device) -> ort::Result<SessionBuilder> {
         // No spinning, since that takes the processor from other sessions. The arena and the memory
         // pattern keep tensors after the run, so they are off: contract E9.
         let keeps = fault::unwiped();
-        let cpu = CPU::default().with_arena_allocator(keeps).build();
         Ok(Session::builder(&self.environment)?
             .with_intra_threads(threads)?
             .with_inter_threads(1)?
             .with_intra_op_spinning(false)?
             .with_memory_pattern(keeps)?
-            .with_execution_providers([cpu])?)
+            .with_execution_providers(device::providers(device, keeps))?)
     }
 }
 

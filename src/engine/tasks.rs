@@ -5,11 +5,10 @@ use std::time::Instant;
 use ndarray::ArrayD;
 
 use super::{
-    Engine, colorize, faces,
+    Engine, Known, colorize, faces,
     faces::Face,
     inpaint,
     manifest::{Entry, Resize, Task},
-    pool::Pool,
     tensor,
     tiles::{self, Run},
     upscale,
@@ -29,7 +28,7 @@ impl Engine {
     /// # Errors
     /// See above.
     pub fn matte(&self, name: Option<&str>, frame: &Frame, cancel: &Cancel) -> Result<Mask, Error> {
-        self.with(self.known(Task::Cutout, name)?, |entry, run| {
+        self.with(self.known(Task::Cutout, name)?, cancel, |entry, run| {
             let (input, part) = tensor::fitted(frame, entry);
             cancel.check()?;
             let output = tiles::first(run, vec![input.into_dyn()])?;
@@ -51,7 +50,7 @@ impl Engine {
         cancel: &Cancel,
     ) -> Result<Frame, Error> {
         debug_assert!(matches!(task, Task::Restore | Task::Deblur));
-        self.with(self.known(task, name)?, |entry, run| {
+        self.with(self.known(task, name)?, cancel, |entry, run| {
             tiles::apply(frame, entry, strength, cancel, run)
         })
     }
@@ -66,7 +65,7 @@ impl Engine {
         frame: &Frame,
         cancel: &Cancel,
     ) -> Result<Mask, Error> {
-        self.with(self.known(Task::Scratch, name)?, |entry, run| {
+        self.with(self.known(Task::Scratch, name)?, cancel, |entry, run| {
             tiles::mask(frame, entry, cancel, run)
         })
     }
@@ -83,7 +82,7 @@ impl Engine {
         holes: &Mask,
         cancel: &Cancel,
     ) -> Result<Frame, Error> {
-        self.with(self.known(Task::Inpaint, name)?, |entry, run| {
+        self.with(self.known(Task::Inpaint, name)?, cancel, |entry, run| {
             inpaint::fill(frame, holes, entry, cancel, run)
         })
     }
@@ -99,7 +98,7 @@ impl Engine {
         factor: u32,
         cancel: &Cancel,
     ) -> Result<Frame, Error> {
-        self.with(self.upscale_model(name, factor)?, |entry, run| {
+        self.with(self.upscale_model(name, factor)?, cancel, |entry, run| {
             upscale::enlarge(frame, factor, entry, cancel, run)
         })
     }
@@ -114,7 +113,7 @@ impl Engine {
         frame: Frame,
         cancel: &Cancel,
     ) -> Result<Frame, Error> {
-        self.with(self.known(Task::Colorize, name)?, |entry, run| {
+        self.with(self.known(Task::Colorize, name)?, cancel, |entry, run| {
             colorize::colorize(frame, entry, cancel, run)
         })
     }
@@ -129,7 +128,7 @@ impl Engine {
         frame: &Frame,
         cancel: &Cancel,
     ) -> Result<Vec<Face>, Error> {
-        self.with(self.known(Task::FaceDetect, name)?, |entry, run| {
+        self.with(self.known(Task::FaceDetect, name)?, cancel, |entry, run| {
             faces::detect(frame, entry, cancel, run)
         })
     }
@@ -146,9 +145,11 @@ impl Engine {
         strength: f32,
         cancel: &Cancel,
     ) -> Result<Frame, Error> {
-        self.with(self.known(Task::FaceRestore, name)?, |entry, run| {
-            faces::restore(frame, found, strength, entry, cancel, run)
-        })
+        self.with(
+            self.known(Task::FaceRestore, name)?,
+            cancel,
+            |entry, run| faces::restore(frame, found, strength, entry, cancel, run),
+        )
     }
 
     /// Bytes that the method of this model's task takes at its peak beyond the picture that is
@@ -185,17 +186,20 @@ impl Engine {
     /// A sentence that names the model that cannot be run.
     pub fn warm_up(&self) -> Result<(), String> {
         let frame = Frame::filled(64, 64, Layout::Rgb, [128; 4]);
-        for known in self.models.values() {
-            if let Some(pool) = &known.pool {
-                let run = self.warm(&known.entry, pool, &frame);
-                run.map_err(|_| format!("model {} cannot be run", known.entry.name))?;
-            }
+        let loaded = self
+            .models
+            .values()
+            .filter(|known| known.loaded.get().is_some());
+        for known in loaded {
+            self.warm(known, &frame)
+                .map_err(|_| format!("model {} cannot be run", known.entry.name))?;
         }
         Ok(())
     }
 
-    fn warm(&self, entry: &Entry, pool: &Pool, frame: &Frame) -> Result<(), Error> {
-        let (name, cancel) = (Some(entry.name.as_str()), &Cancel::new());
+    fn warm(&self, known: &Known, frame: &Frame) -> Result<(), Error> {
+        let (entry, cancel) = (&known.entry, &Cancel::new());
+        let name = Some(entry.name.as_str());
         match entry.task {
             Task::Cutout => self.matte(name, frame, cancel).map(drop),
             Task::Restore | Task::Deblur => {
@@ -210,7 +214,7 @@ impl Engine {
             Task::Upscale => self.upscale(name, frame, entry.factor, cancel).map(drop),
             Task::Colorize => self.colorize(name, frame.clone(), cancel).map(drop),
             Task::FaceDetect => self.faces(name, frame, cancel).map(drop),
-            Task::FaceRestore => self.with((entry, pool), |entry, run| {
+            Task::FaceRestore => self.with(known, cancel, |entry, run| {
                 tiles::first(run, faces::blank(entry)).map(drop)
             }),
         }
@@ -219,10 +223,12 @@ impl Engine {
     /// Checks an instance out and works with it; each run is measured.
     fn with<T>(
         &self,
-        (entry, pool): (&Entry, &Pool),
+        known: &Known,
+        cancel: &Cancel,
         work: impl FnOnce(&Entry, &mut Run<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let mut model = pool.check_out();
+        let mut model = self.instances(known)?.check_out(cancel)?;
+        let entry = &known.entry;
         let duration = &self.metrics.inference_duration;
         let duration = duration.with_label_values(&[&entry.name]);
         work(entry, &mut |inputs: Vec<ArrayD<f32>>| {
