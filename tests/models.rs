@@ -6,6 +6,8 @@ mod common;
 mod contracts;
 #[path = "models/pull.rs"]
 mod pull;
+#[path = "models/quality.rs"]
+mod quality;
 #[path = "models/rembg.rs"]
 mod rembg;
 #[path = "models/served.rs"]

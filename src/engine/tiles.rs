@@ -58,8 +58,9 @@ pub fn tiles(width: u32, height: u32, entry: &Entry) -> Vec<Tile> {
             let from = start.saturating_sub(entry.overlap);
             let to = (start + length + entry.overlap).min(side);
             let input = (to - from).next_multiple_of(entry.multiple_of);
-            // What would be filled up is read from the picture where it goes on.
-            let (from, read) = match input <= side {
+            // Of a net with one input size, what would be filled up is read from the picture where it
+            // goes on. Others want their tiles on multiples, where they would see the whole picture.
+            let (from, read) = match input <= side && entry.fixed_side().is_some() {
                 true => (from.min(side - input), input),
                 false => (from, to - from),
             };

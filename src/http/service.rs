@@ -87,7 +87,7 @@ pub async fn models(state: Data<AppState>) -> HttpResponse {
                 "license": entry.license,
                 "commercial_use": entry.commercial_use,
                 "sha256": entry.sha256,
-                "bytes": entry.bytes,
+                "bytes": Some(entry.bytes).filter(|bytes| *bytes > 0),
                 "input_size": entry.size,
                 "built_in": entry.built_in,
                 "installed": *model.place != Place::Nowhere,
