@@ -1,6 +1,6 @@
 //! Fills holes in a picture, tile by tile, and changes nothing else.
 
-use ndarray::{Array4, ArrayD, Axis, concatenate};
+use ndarray::{Array4, ArrayD, s};
 
 use super::{
     manifest::{Entry, Input},
@@ -78,16 +78,17 @@ fn inputs(frame: &Frame, open: &Mask, tile: &Tile, entry: &Entry) -> Vec<ArrayD<
         }
     }
     let made = entry.inputs.iter().map(|input| match input {
-        Input::ImageMask => concatenate(Axis(1), &[image.view(), mask.view()])
-            .expect("both have the size of the tile")
-            .into_dyn(),
+        Input::ImageMask => {
+            let mut joined = Array4::zeros((1, 4, height, width));
+            joined.slice_mut(s![.., ..3, .., ..]).assign(&image);
+            joined.slice_mut(s![.., 3.., .., ..]).assign(&mask);
+            joined.into_dyn()
+        }
         Input::Mask => mask.clone().into_dyn(),
         Input::Keep => mask.mapv(|v| (1.0 - v) * 255.0).into_dyn(),
         Input::Image | Input::Fidelity => image.clone().into_dyn(),
     });
-    // Concatenation may choose another order in memory than the one that models read.
-    made.map(|array| array.as_standard_layout().into_owned())
-        .collect()
+    made.collect()
 }
 
 #[cfg(test)]

@@ -340,6 +340,12 @@ fn mirrors_of_the_catalogue_are_tried_in_their_order_through_the_proxy_of_the_en
         site.server.requests()
     );
     site.assert_installed();
+    let asked = site.server.requests();
+    let hosts = asked
+        .iter()
+        .filter_map(|head| head.strip_prefix("connect "));
+    let hosts: Vec<_> = hosts.map(|rest| &rest[..rest.find(':').unwrap()]).collect();
+    assert_eq!(hosts, ["first.invalid", "second.invalid"]);
 }
 
 #[test]

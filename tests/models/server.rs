@@ -76,11 +76,12 @@ fn answer(
     while reader.read_line(&mut head)? > 2 {}
     let head = head.to_ascii_lowercase();
     seen.lock().unwrap().push(head.clone());
+    if head.starts_with("connect ") {
+        // As a proxy it is every host.
+        (&stream).write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")?;
+        return answer(stream, file, ways, seen);
+    }
     let path = head.split(' ').nth(1).unwrap_or_default();
-    // A proxy is asked for whole addresses.
-    let path = path
-        .strip_prefix("http://")
-        .map_or(path, |rest| &rest[rest.find('/').unwrap_or(0)..]);
     let way = ways
         .iter()
         .find(|(known, _)| *known == path)

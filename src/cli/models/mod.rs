@@ -1,6 +1,7 @@
 //! `safelight models`: what there is and under which licence; installs models and checks them.
 
 mod download;
+mod part;
 mod pull;
 
 use std::{fmt::Write, path::PathBuf};

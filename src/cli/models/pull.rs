@@ -2,15 +2,15 @@
 //! is the one that the catalogue means.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
-    io::{self, IsTerminal, Read, Seek, SeekFrom, Write},
+    fs::{self, File},
+    io::{self, IsTerminal, Read},
     path::{Path, PathBuf},
 };
 
 use clap::ArgMatches;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{download, named, size};
+use super::{download, named, part::Part, size};
 use crate::{
     cli::{Failure, print, tell},
     config::{ModelSettings, certificate_file},
@@ -153,8 +153,8 @@ impl Pull<'_> {
         let mut before = part.length;
         for tries in 1.. {
             let end = match remote {
-                true => self.from_url(place, part),
-                false => self.from_file(Path::new(place), part),
+                true => self.take_remote(place, part),
+                false => self.take_local(Path::new(place), part),
             };
             match end {
                 Ok(()) => break,
@@ -176,7 +176,7 @@ impl Pull<'_> {
         Ok(())
     }
 
-    fn from_file(&self, file: &Path, part: &mut Part) -> Result<(), Fault> {
+    fn take_local(&self, file: &Path, part: &mut Part) -> Result<(), Fault> {
         let there = |e: io::Error| Fault::There(e.to_string());
         let source = File::open(file).map_err(there)?;
         let length = source.metadata().map_err(there)?.len();
@@ -185,7 +185,7 @@ impl Pull<'_> {
         self.copy(source, length, part)
     }
 
-    fn from_url(&self, url: &str, part: &mut Part) -> Result<(), Fault> {
+    fn take_remote(&self, url: &str, part: &mut Part) -> Result<(), Fault> {
         let here = |e: io::Error| Fault::Here(self.trouble(&e));
         if self.entry.bytes > 0 && part.length >= self.entry.bytes {
             // All of it, or too much: only the sum can tell which.
@@ -194,7 +194,7 @@ impl Pull<'_> {
                 false => part
                     .clear()
                     .map_err(here)
-                    .and_then(|()| self.from_url(url, part)),
+                    .and_then(|()| self.take_remote(url, part)),
             };
         }
         let answer = self
@@ -316,103 +316,4 @@ enum Fault {
     There(String),
     /// No other will do better.
     Here(String),
-}
-
-/// The file while it is not whole: NAME.part, and beside it what its publisher called the version
-/// that it is a part of.
-struct Part {
-    path: PathBuf,
-    file: File,
-    length: u64,
-    sum: digest::Running,
-}
-
-impl Part {
-    /// Opens it where another pull left it, or anew. The lock keeps a second pull away.
-    fn open(path: &Path) -> io::Result<Self> {
-        let mut options = OpenOptions::new();
-        let mut file = options
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)?;
-        file.try_lock().map_err(|e| match e {
-            TryLockError::WouldBlock => io::ErrorKind::WouldBlock.into(),
-            TryLockError::Error(e) => e,
-        })?;
-        let (mut sum, mut length) = (digest::Running::default(), 0);
-        let mut chunk = vec![0; 256 << 10];
-        loop {
-            match file.read(&mut chunk)? {
-                0 => break,
-                n => {
-                    sum.update(&chunk[..n]);
-                    length += n as u64;
-                }
-            }
-        }
-        Ok(Self {
-            path: path.to_owned(),
-            file,
-            length,
-            sum,
-        })
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if let Err(e) = self.file.write_all(bytes) {
-            // A part of the chunk may have been written: what is kept is what was counted.
-            self.file.set_len(self.length)?;
-            self.file.seek(SeekFrom::End(0))?;
-            return Err(e);
-        }
-        self.sum.update(bytes);
-        self.length += bytes.len() as u64;
-        Ok(())
-    }
-
-    fn clear(&mut self) -> io::Result<()> {
-        self.file.set_len(0)?;
-        self.file.rewind()?;
-        (self.length, self.sum) = (0, digest::Running::default());
-        self.keep_validator(None)
-    }
-
-    fn side(&self) -> PathBuf {
-        self.path.with_extension("part-of")
-    }
-
-    fn validator(&self) -> Option<String> {
-        fs::read_to_string(self.side())
-            .ok()
-            .filter(|text| !text.is_empty())
-    }
-
-    fn keep_validator(&self, validator: Option<&str>) -> io::Result<()> {
-        match validator {
-            Some(validator) => fs::write(self.side(), validator),
-            None => match fs::remove_file(self.side()) {
-                Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
-                _ => Ok(()),
-            },
-        }
-    }
-
-    /// Whole and checked: it gets its name.
-    fn install(self, target: &Path) -> io::Result<()> {
-        self.file.sync_all()?;
-        fs::rename(&self.path, target)?;
-        self.keep_validator(None)
-    }
-
-    /// Not whole: an empty one goes. The bytes that stay.
-    fn close(self) -> u64 {
-        if self.length == 0 {
-            // It costs nothing if they stay.
-            let _ = fs::remove_file(&self.path);
-            let _ = self.keep_validator(None);
-        }
-        self.length
-    }
 }

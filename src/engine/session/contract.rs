@@ -21,7 +21,12 @@ pub enum Element {
     U8,
 }
 
-/// The element types of the inputs, and the outputs that the task needs with theirs.
+/// The element types of the inputs.
+type Taken = Vec<Element>;
+/// The outputs that the task needs, with their element types.
+type Given = Vec<(String, Element)>;
+
+/// What goes into the file's model, and what comes out.
 ///
 /// # Errors
 /// A sentence with what was found and what the entry says.
@@ -29,7 +34,7 @@ pub fn check(
     entry: &Entry,
     inputs: &[Outlet],
     outputs: &[Outlet],
-) -> Result<(Vec<Element>, Vec<(String, Element)>), String> {
+) -> Result<(Taken, Given), String> {
     if inputs.len() != entry.inputs.len() {
         return Err(format!(
             "the file has {} inputs ({}), its entry {}",
@@ -81,7 +86,7 @@ fn takes(entry: &Entry, outlet: &Outlet, input: Input) -> Result<Element, String
     let free = |declared: i64| declared < 1;
     let fits = match shape[..] {
         [n, c, h, w] => {
-            (free(n) || n == 1)
+            n <= 1
                 && (free(c) || c == channels)
                 && [h, w]
                     .iter()
@@ -117,7 +122,7 @@ fn gives(entry: &Entry, outlet: &Outlet) -> Result<Element, String> {
             let planes = shape[..shape.len() - 2].last().copied().unwrap_or(1);
             (planes < 1 || planes >= channels) && *h != 0 && *w != 0
         }
-        (_, [n, c, ..]) => shape.len() == 4 && (*n < 1 || *n == 1) && (*c < 1 || *c == channels),
+        (_, [n, c, ..]) => shape.len() == 4 && *n <= 1 && (*c < 1 || *c == channels),
         _ => false,
     };
     // A larger or smaller picture than promised would be seen at the first request only.
