@@ -128,7 +128,8 @@ fn the_catalogue_is_written_down() {
     for entry in safelight::engine::catalogue::catalogue() {
         let start = format!("| `{}` | {} |", entry.name, entry.task.name());
         let row = text.lines().find(|line| line.starts_with(&start));
-        let row = row.unwrap_or_else(|| panic!("no row for {}: scripts/models_table.py", entry.name));
+        let row =
+            row.unwrap_or_else(|| panic!("no row for {}: scripts/models_table.py", entry.name));
         assert!(row.contains(&format!("| {} |", entry.license)), "{row}");
         let commercial = if entry.commercial_use { "yes" } else { "no" };
         assert!(row.contains(&format!("| {commercial} |")), "{row}");

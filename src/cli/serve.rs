@@ -19,7 +19,7 @@ use crate::{
 };
 
 pub(super) fn run(
-    settings: Settings,
+    mut settings: Settings,
     source: Option<Source>,
     hardening: Hardening,
 ) -> Result<(), Failure> {
@@ -54,6 +54,8 @@ pub(super) fn run(
     let bound = Bound::bind(&settings).map_err(Failure::Refused)?;
     let engine = Engine::open(&settings.engine, metrics.clone(), Loading::AtOnce)
         .map_err(Failure::Refused)?;
+    // From here on the settings say what is so: the notice is made of them.
+    let wanted = std::mem::replace(&mut settings.engine.device, engine.device());
     let build = build(&engine);
     let signer = signer(&settings, &build).map_err(Failure::Refused)?;
     let notice = Notice::new(&settings, &storage, &metrics);
@@ -73,7 +75,7 @@ pub(super) fn run(
             engine.runtime_version(),
         ),
     );
-    tell_models(&engine, &settings, &log);
+    tell_models(&engine, wanted, &log);
     tell_standing(&storage, hardening, &access, &log);
     let spool = Spool::new(storage.folder, settings.spool_budget.0, metrics.clone());
     let parts = Parts {
@@ -116,11 +118,11 @@ fn signer(settings: &Settings, build: &Build) -> Result<Option<Signer>, String> 
 }
 
 /// Which models are loaded and on what they run, and why where that is not what was asked for.
-fn tell_models(engine: &Engine, settings: &Settings, log: &Log) {
+fn tell_models(engine: &Engine, wanted: Device, log: &Log) {
     for note in engine.take_notes() {
         log.say("warn", "models", note);
     }
-    let (wanted, used) = (settings.engine.device, engine.device());
+    let used = engine.device();
     let loaded = engine.models().filter(|model| model.loaded);
     let (mut names, mut bytes) = (Vec::new(), 0);
     for model in loaded {

@@ -78,7 +78,14 @@ fn placed(frame: &Frame, inner: (u32, u32), outer: (u32, u32), entry: &Entry) ->
         InputFilter::Bilinear => Filter::Bilinear,
         InputFilter::Lanczos3 => Filter::Lanczos3,
     };
-    let small = frame.resized(inner.0, inner.1, filter);
+    let small = match filter {
+        // As Pillow does, with which rembg and others made their models' inputs: along the rows
+        // first. What overshoots is cut off in between, so the order is seen in the result.
+        Filter::Lanczos3 => frame
+            .resized(inner.0, frame.height(), filter)
+            .resized(inner.0, inner.1, filter),
+        filter => frame.resized(inner.0, inner.1, filter),
+    };
     let n = small.layout().channels();
     let colors = small.data().chunks_exact(n);
     let largest = colors.flat_map(|p| p[..n.min(3)].iter()).copied().max();

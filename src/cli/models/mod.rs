@@ -15,7 +15,7 @@ use crate::{
     engine::{
         catalogue,
         library::{Library, Place},
-        manifest::{Entry, Resize, Task},
+        manifest::{Entry, Resize},
     },
 };
 
@@ -91,8 +91,10 @@ fn named<'a>(library: &'a Library, matches: &ArgMatches) -> Result<Vec<&'a Entry
 fn list(library: &Library, settings: &ModelSettings) -> Result<(), Failure> {
     let mut rows =
         vec![["name", "task", "size", "licence", "commercial", "state"].map(str::to_owned)];
-    let tasks = Task::ALL.into_iter();
-    for entry in tasks.flat_map(|task| library.entries().filter(move |e| e.task == task)) {
+    // By task; ours first, then by name.
+    let mut entries: Vec<_> = library.entries().collect();
+    entries.sort_by_key(|entry| (entry.task, !entry.built_in));
+    for entry in entries {
         let place = library.place(entry);
         let mut state = match place {
             Place::BuiltIn => "built in",
