@@ -16,6 +16,8 @@ mod served;
 mod server;
 #[path = "models/standins.rs"]
 mod standins;
+#[path = "models/tls.rs"]
+mod tls;
 
 use std::{
     fs,
