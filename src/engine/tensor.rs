@@ -1,11 +1,13 @@
 //! `Frame` to tensor and tensor to `Mask` or pixels: resize, normalise, layout.
 
+mod lanczos;
+
 use ndarray::{Array4, ArrayD};
 
 use super::manifest::{Activation, Entry, InputFilter, Range, Resize};
 use crate::{
     error::Error,
-    frame::{Filter, Frame, Mask, Rect},
+    frame::{Filter, Frame, Layout, Mask, Rect},
 };
 
 /// What each sample of a channel becomes: one table for red, green and blue of the tensor's order.
@@ -78,13 +80,9 @@ fn placed(frame: &Frame, inner: (u32, u32), outer: (u32, u32), entry: &Entry) ->
         InputFilter::Bilinear => Filter::Bilinear,
         InputFilter::Lanczos3 => Filter::Lanczos3,
     };
-    let small = match filter {
-        // As Pillow does, with which rembg and others made their models' inputs: along the rows
-        // first. What overshoots is cut off in between, so the order is seen in the result.
-        Filter::Lanczos3 => frame
-            .resized(inner.0, frame.height(), filter)
-            .resized(inner.0, inner.1, filter),
-        filter => frame.resized(inner.0, inner.1, filter),
+    let small = match (filter, frame.layout()) {
+        (Filter::Lanczos3, Layout::Rgb | Layout::Gray) => lanczos::resized(frame, inner.0, inner.1),
+        (filter, _) => frame.resized(inner.0, inner.1, filter),
     };
     let n = small.layout().channels();
     let colors = small.data().chunks_exact(n);
@@ -247,7 +245,7 @@ pub fn paste(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{engine::catalogue::catalogue, frame::Layout};
+    use crate::engine::catalogue::catalogue;
 
     fn entry(name: &str) -> Entry {
         catalogue()

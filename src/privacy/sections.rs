@@ -377,8 +377,9 @@ fn not_covered(settings: &Settings, storage: &Storage) -> Section {
         "A process that is killed (SIGKILL) or a machine that loses power overwrites nothing: the \
          system frees the memory, and may hand it on before it is cleared.",
         "Overwritten means Clear in the words of NIST SP 800-88, not Purge or Destroy.",
-        "Where models run on another device than the processor (`--device`), its memory is freed \
-         and not overwritten; `GET /v1/models` says what each of them runs on.",
+        "Where models run on another device than the processor, such as a graphics processor \
+         (`--device`), its memory is freed and not overwritten; `GET /v1/models` says what each of \
+         them runs on.",
         "What a client, its browser or its network does with the picture and the result.",
     ];
     // `serve` puts here what they really run on; of `auto` nothing is known before.

@@ -70,7 +70,7 @@ fn over_tls_the_server_must_be_who_it_says() {
     let pull = |more: &[&str]| {
         let start = ["models", "pull", "tiny", "--from", &url];
         let places = ["--catalogue", &catalogue, "--models-dir", &models];
-        run(&[&start, &places, more].concat())
+        run(&[start.as_slice(), &places, more].concat())
     };
     let ran = pull(&[]);
     assert_eq!(ran.code, Some(1));
