@@ -160,8 +160,8 @@ def damaged(chance, patch, found, sheets, only_thin=False):
     picture, mask = patch.astype(np.float32), np.zeros(patch.shape[:2], bool)
     makers = (
         (0.45, lambda: crack(chance, side)), (0.35, lambda: scratch(chance, side)), (0.35, lambda: dust(chance, side)),
-        (0.45, lambda: film(chance, side, found, "thin")), (0.0 if only_thin else 0.10, lambda: film(chance, side, found, "blots")),
-        (0.0 if only_thin else 0.06, lambda: tear(chance, side)),
+        (0.45, lambda: film(chance, side, found, "thin")), (0.0 if only_thin else 0.08, lambda: film(chance, side, found, "blots")),
+        (0.0 if only_thin else 0.04, lambda: tear(chance, side)),
     )
     amount = chance.choice([0.5, 1.0, 1.8])
     for share, make in makers:
@@ -170,7 +170,7 @@ def damaged(chance, patch, found, sheets, only_thin=False):
             alpha = make()
             if chance.random() < 0.35:
                 alpha = cv2.GaussianBlur(alpha, (0, 0), chance.uniform(0.4, 0.9))
-            light = chance.random() < 0.72
+            light = chance.random() < 0.78
             colour = paper_colour(chance, side, sheets, light)
             opacity = chance.uniform(0.75, 1) if chance.random() < 0.6 else chance.uniform(0.25, 0.8)
             if light and chance.random() < 0.15:  # the raised rim of a crack throws a shadow

@@ -9,10 +9,11 @@ def conv(before, after, size=3):
 
 
 class Residual(nn.Module):
-    def __init__(self, width, dilation=1):
+    def __init__(self, width, norm):
         super().__init__()
-        self.a = nn.Conv2d(width, width, 3, padding=dilation, dilation=dilation)
-        self.b = conv(width, width)
+        self.a, self.b = conv(width, width), conv(width, width)
+        if norm:  # folded into the convolutions by the export
+            self.a, self.b = (nn.Sequential(c, nn.BatchNorm2d(width)) for c in (self.a, self.b))
 
     def forward(self, x):
         return x + self.b(F.relu(self.a(x)))
@@ -20,15 +21,15 @@ class Residual(nn.Module):
 
 class UNet(nn.Module):
     """n x channels x h x w to n x out x h x w. The first level is at half the resolution; `blocks` are the
-    residual blocks of each level on the way down (the same number, at most one, on the way up)."""
+    residual blocks of each level on the way down; on the way up each has one."""
 
-    def __init__(self, channels, out, widths, blocks):
+    def __init__(self, channels, out, widths, blocks, norm=False):
         super().__init__()
         self.first = conv(4 * channels, widths[0])
         self.down = nn.ModuleList(nn.Conv2d(a, b, 2, 2) for a, b in zip(widths, widths[1:]))
-        self.encode = nn.ModuleList(nn.Sequential(*[Residual(w) for _ in range(n)]) for w, n in zip(widths, blocks))
+        self.encode = nn.ModuleList(nn.Sequential(*[Residual(w, norm) for _ in range(n)]) for w, n in zip(widths, blocks))
         self.up = nn.ModuleList(conv(b, 4 * a, 1) for a, b in zip(widths, widths[1:]))
-        self.decode = nn.ModuleList(Residual(w) for w in widths[:-1])
+        self.decode = nn.ModuleList(Residual(w, norm) for w in widths[:-1])
         self.last = conv(widths[0], 4 * out)
 
     def forward(self, x):
@@ -47,7 +48,7 @@ class Scratch(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.net = UNet(3, 1, (24, 40, 64, 96), (1, 1, 2, 2))
+        self.net = UNet(3, 1, (24, 40, 64, 96), (1, 1, 2, 2), norm=True)
         nn.init.constant_(self.net.last.bias, -2.0)
 
     def logits(self, image):
