@@ -92,6 +92,7 @@ fi
 requirements='pillow>=10,<13
 numpy>=1.26,<3
 requests>=2.31,<3
+onnxruntime>=1.24,<2
 openapi-python-client==0.29.1
 openapi-spec-validator==0.9.0
 schemathesis==4.32.5

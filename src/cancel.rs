@@ -1,23 +1,30 @@
-//! `Cancel`: the flag and the deadline that travel with a job.
+//! `Cancel`: the flag and the deadline that travel with a job, and how far it has come.
 //!
-//! Work on pixels cannot be interrupted from outside; it looks here between steps and tiles.
+//! Work on pixels cannot be interrupted from outside; it looks here between steps and tiles, and
+//! says here how much of it is done.
 
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use crate::error::Error;
 
-/// Says whether work should go on. Clones share one flag.
+/// Says whether work should go on. Clones share one flag and one progress.
 #[derive(Debug, Clone)]
 pub struct Cancel {
     gone: Arc<AtomicBool>,
     deadline: Option<Deadline>,
+    /// Millionths of the job that are done.
+    done: Arc<AtomicU32>,
+    /// The part of the job that this clone speaks of, in millionths.
+    part: (u32, u32),
 }
+
+const WHOLE: u32 = 1_000_000;
 
 #[derive(Debug, Clone, Copy)]
 struct Deadline {
@@ -32,6 +39,8 @@ impl Cancel {
         Self {
             gone: Arc::default(),
             deadline: None,
+            done: Arc::default(),
+            part: (0, WHOLE),
         }
     }
 
@@ -43,9 +52,34 @@ impl Cancel {
             setting,
         };
         Self {
-            gone: self.gone.clone(),
             deadline: Some(deadline),
+            ..self.clone()
         }
+    }
+
+    /// The same flag for a part of the work: what [`Cancel::reached`] is told through it counts
+    /// from the share `from` to the share `to` of what this one speaks of (0 to 1 both).
+    pub fn part(&self, from: f32, to: f32) -> Self {
+        Self {
+            part: (self.place(from), self.place(to)),
+            ..self.clone()
+        }
+    }
+
+    /// So much of the work is done, 0 to 1. It never goes back: whoever watches is not interested
+    /// in which of two steps reports late.
+    pub fn reached(&self, share: f32) {
+        self.done.fetch_max(self.place(share), Ordering::Relaxed);
+    }
+
+    /// How much of the whole job is done, 0 to 1.
+    pub fn progress(&self) -> f32 {
+        self.done.load(Ordering::Relaxed) as f32 / WHOLE as f32
+    }
+
+    fn place(&self, share: f32) -> u32 {
+        let (from, to) = self.part;
+        from + ((to - from) as f32 * share.clamp(0.0, 1.0)) as u32
     }
 
     /// Nobody waits for the work any more.
@@ -82,6 +116,18 @@ impl Default for Cancel {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parts_of_the_work_add_up_and_never_go_back() {
+        let cancel = Cancel::new();
+        let second = cancel.part(0.5, 1.0);
+        second.part(0.0, 0.5).reached(1.0);
+        assert!((cancel.progress() - 0.75).abs() < 1e-4);
+        cancel.reached(0.1);
+        assert!((second.progress() - 0.75).abs() < 1e-4);
+        second.reached(7.0);
+        assert!((cancel.progress() - 1.0).abs() < 1e-4);
+    }
 
     #[test]
     fn clones_share_the_flag_and_a_passed_deadline_names_its_setting() {

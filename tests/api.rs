@@ -261,19 +261,28 @@ fn models_come_with_their_licence_and_state() {
         "bytes",
         "commercial_use",
         "default",
+        "device",
         "input_size",
+        "installed",
         "license",
         "loaded",
         "name",
         "sha256",
         "task",
+        "tested",
     ];
     assert_eq!(keys, known);
     for (name, task) in [("cutout", "cutout"), ("restore", "restore")] {
         let model = find(name);
         assert_eq!(model["task"], task);
         assert_eq!(model["license"], "Apache-2.0");
-        for truth in ["loaded", "default", "built_in", "commercial_use"] {
+        for truth in [
+            "loaded",
+            "default",
+            "built_in",
+            "commercial_use",
+            "installed",
+        ] {
             assert_eq!(model[truth], true, "{name} {truth}");
         }
     }
@@ -285,7 +294,14 @@ fn models_come_with_their_licence_and_state() {
     for model in models {
         let sum = model["sha256"].as_str().unwrap();
         assert!(sum.len() == 64 && sum.chars().all(|c| c.is_ascii_hexdigit()));
-        assert!(model["bytes"].as_u64().unwrap() > 0);
+        let bytes = &model["bytes"];
+        assert!(bytes.is_null() || bytes.as_u64().unwrap() > 0);
+        let device = if model["loaded"] == true {
+            json!("cpu")
+        } else {
+            json!(null)
+        };
+        assert_eq!(model["device"], device);
     }
     // What is listed is what is embedded.
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/models/cutout.onnx");

@@ -300,7 +300,7 @@ fn inspect_prints_a_line_of_json_for_each_picture() {
 
 #[test]
 fn models_and_the_document_are_printed() {
-    let ran = run(&["models", "list", "--workers=1"]);
+    let ran = run(&["models", "list"]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     let text = ran.text();
     let row = |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap();

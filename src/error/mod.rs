@@ -175,10 +175,12 @@ pub enum Error {
     },
     /// Nothing to cut out, and the client asked to be told.
     NothingFound,
-    /// A model that is known, but not installed here.
+    /// A model that is known, but cannot be used here.
     ModelMissing {
         /// The model's name, from our catalogue.
         model: String,
+        /// What is lacking.
+        lack: Lack,
     },
     /// A restoration step that needs a model which is not installed here.
     StepMissing {
@@ -213,6 +215,17 @@ pub enum Error {
     ModelFailed,
     /// A fault of ours.
     Internal,
+}
+
+/// Why a known model cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lack {
+    /// Its file.
+    File,
+    /// The operator's word that it is to be loaded: the file is in another program's folder.
+    Choice,
+    /// The operator's acceptance of a licence that forbids commercial use.
+    License,
 }
 
 /// The bounded resources whose lack is answered with "busy".

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, http::header, web::Data};
 use uuid::Uuid;
 
 use super::{AppState, error::problem, openapi};
-use crate::error::Error;
+use crate::{config::Device, engine::library::Place, error::Error};
 
 /// What the page may load: only from here, and the pictures that it made itself.
 const PAGE_POLICY: &str = "default-src 'self'; img-src 'self' blob:; frame-ancestors 'none'; \
@@ -78,7 +78,8 @@ pub async fn models(state: Data<AppState>) -> HttpResponse {
     let models: Vec<_> = state
         .engine
         .models()
-        .map(|(entry, loaded, default)| {
+        .map(|model| {
+            let entry = model.entry;
             serde_json::json!({
                 "name": entry.name,
                 "task": entry.task,
@@ -86,11 +87,14 @@ pub async fn models(state: Data<AppState>) -> HttpResponse {
                 "license": entry.license,
                 "commercial_use": entry.commercial_use,
                 "sha256": entry.sha256,
-                "bytes": entry.bytes,
+                "bytes": Some(entry.bytes).filter(|bytes| *bytes > 0),
                 "input_size": entry.size,
                 "built_in": entry.built_in,
-                "loaded": loaded,
-                "default": default,
+                "installed": *model.place != Place::Nowhere,
+                "loaded": model.loaded,
+                "default": model.default,
+                "device": model.device.map(Device::name),
+                "tested": entry.tested,
             })
         })
         .collect();

@@ -263,7 +263,7 @@ impl Plan {
             let model = op
                 .model()
                 .and_then(|(task, name)| engine.entry(task, name).ok());
-            let model = model.map_or(0, |entry| entry.peak_mib << 20);
+            let model = model.map_or(0, |entry| entry.run_bytes(pixels));
             // A further picture waits for its operation, decoded, and is scaled there to cover
             // the picture at most.
             let waits = |(file, pixels): &(&'static str, u64)| match self.taker(file) {

@@ -61,9 +61,9 @@ pub fn apply(frame: Frame, options: &Restore, context: &mut Context<'_>) -> Resu
     }
     let (engine, cancel) = (context.engine, context.cancel);
     let strength = options.strength.0;
-    let frame = context
-        .stages
-        .time("restore", || engine.restore(name, frame, strength, cancel))?;
+    let frame = context.stages.time("restore", || {
+        engine.restore(Task::Restore, name, frame, strength, cancel)
+    })?;
     Ok(Outcome {
         frame,
         matte: None,
