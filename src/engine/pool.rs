@@ -46,6 +46,15 @@ impl Pool {
             idle = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
+
+    /// An instance, where one is idle.
+    pub fn try_check_out(&self) -> Option<CheckedOut<'_>> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.pop().map(|model| CheckedOut {
+            model: Some(model),
+            pool: self,
+        })
+    }
 }
 
 /// An instance that is in use.

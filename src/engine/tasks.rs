@@ -9,8 +9,9 @@ use super::{
     faces::Face,
     inpaint,
     manifest::{Entry, Resize, Task},
+    pool::CheckedOut,
     tensor,
-    tiles::{self, Run},
+    tiles::{self, Help, Run},
     upscale,
 };
 use crate::{
@@ -50,8 +51,8 @@ impl Engine {
         cancel: &Cancel,
     ) -> Result<Frame, Error> {
         debug_assert!(matches!(task, Task::Restore | Task::Deblur));
-        self.with(self.known(task, name)?, cancel, |entry, run| {
-            tiles::apply(frame, entry, strength, cancel, run)
+        self.with_help(self.known(task, name)?, cancel, |entry, run, help| {
+            tiles::apply(frame, entry, strength, cancel, run, help)
         })
     }
 
@@ -65,9 +66,11 @@ impl Engine {
         frame: &Frame,
         cancel: &Cancel,
     ) -> Result<Mask, Error> {
-        self.with(self.known(Task::Scratch, name)?, cancel, |entry, run| {
-            tiles::mask(frame, entry, cancel, run)
-        })
+        self.with_help(
+            self.known(Task::Scratch, name)?,
+            cancel,
+            |entry, run, help| tiles::mask(frame, entry, cancel, run, help),
+        )
     }
 
     /// The picture with its holes filled. Every value of `holes` above 0 is a hole for the model;
@@ -98,9 +101,11 @@ impl Engine {
         factor: u32,
         cancel: &Cancel,
     ) -> Result<Frame, Error> {
-        self.with(self.upscale_model(name, factor)?, cancel, |entry, run| {
-            upscale::enlarge(frame, factor, entry, cancel, run)
-        })
+        self.with_help(
+            self.upscale_model(name, factor)?,
+            cancel,
+            |entry, run, help| upscale::enlarge(frame, factor, entry, cancel, run, help),
+        )
     }
 
     /// The picture with a model's colours and its own lightness.
@@ -157,7 +162,14 @@ impl Engine {
     pub fn peak_bytes(entry: &Entry, width: u32, height: u32, layout: Layout) -> u64 {
         let pixels = u64::from(width) * u64::from(height);
         let frame = pixels * layout.channels() as u64;
-        let run = entry.run_bytes(pixels);
+        // Of a picture of more than one tile, two are worked on at once.
+        let tile = u64::from(entry.size).pow(2);
+        let helped = match (entry.resize, entry.task) {
+            (Resize::Tile, Task::Inpaint) => false,
+            (Resize::Tile, _) => pixels > tile || width.max(height) > entry.size,
+            _ => false,
+        };
+        let run = entry.run_bytes(pixels) * if helped { 2 } else { 1 };
         run + match entry.task {
             // The matte is small; the task of making it large is another's.
             Task::Cutout => 0,
@@ -227,15 +239,32 @@ impl Engine {
         cancel: &Cancel,
         work: impl FnOnce(&Entry, &mut Run<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let mut model = self.instances(known)?.check_out(cancel)?;
+        self.with_help(known, cancel, |entry, run, _| work(entry, run))
+    }
+
+    /// The same, with a way to a second instance as long as one is idle.
+    fn with_help<T>(
+        &self,
+        known: &Known,
+        cancel: &Cancel,
+        work: impl FnOnce(&Entry, &mut Run<'_>, &Help<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let pool = self.instances(known)?;
         let entry = &known.entry;
         let duration = &self.metrics.inference_duration;
         let duration = duration.with_label_values(&[&entry.name]);
-        work(entry, &mut |inputs: Vec<ArrayD<f32>>| {
+        let measured = |model: &mut CheckedOut<'_>, inputs: Vec<ArrayD<f32>>| {
             let start = Instant::now();
             let result = model.run(inputs);
             duration.observe(start.elapsed().as_secs_f64());
             result
-        })
+        };
+        let mut model = pool.check_out(cancel)?;
+        let help = || {
+            let mut model = pool.try_check_out()?;
+            let run = move |inputs| measured(&mut model, inputs);
+            Some(Box::new(run) as Box<Run<'_>>)
+        };
+        work(entry, &mut |inputs| measured(&mut model, inputs), &help)
     }
 }

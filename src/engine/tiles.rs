@@ -1,6 +1,15 @@
 //! Runs a model over a picture of any size in bounded memory: where the tiles are, and the loops
 //! whose result is a picture, or a mask, of the same size.
 
+use std::{
+    panic::resume_unwind,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+
 use ndarray::ArrayD;
 
 use super::{
@@ -11,6 +20,7 @@ use crate::{
     cancel::Cancel,
     error::Error,
     frame::{Frame, Mask, Rect},
+    harden::stack::scrubbed,
 };
 
 /// Runs a model: its inputs in, its outputs out.
@@ -104,6 +114,60 @@ pub fn each(
     Ok(())
 }
 
+/// Another instance of the model, for one run; none where none is idle.
+pub type Help<'a> = dyn Fn() -> Option<Box<Run<'a>>> + Sync + 'a;
+
+/// As [`each`], for tiles that do not depend on each other: where there is `help`, every other tile
+/// is done by it. Who has done a tile cannot be seen in the result.
+///
+/// # Errors
+/// [`Error::Cancelled`], [`Error::DeadlinePassed`], or an error of a run or of `done`.
+pub fn shared(
+    tiles: &[Tile],
+    cancel: &Cancel,
+    run: &mut Run<'_>,
+    help: &Help<'_>,
+    input: impl Fn(&Tile) -> ArrayD<f32> + Sync,
+    done: impl FnMut(&Tile, &ArrayD<f32>) -> Result<(), Error> + Send,
+) -> Result<(), Error> {
+    let next = AtomicUsize::new(0);
+    let sink = Mutex::new((done, 0));
+    let take = || tiles.get(next.fetch_add(1, Ordering::Relaxed));
+    let work = |tile: &Tile, run: &mut Run<'_>| {
+        cancel.check()?;
+        let output = first(run, vec![input(tile)])?;
+        let mut sink = sink.lock().unwrap_or_else(PoisonError::into_inner);
+        (sink.0)(tile, &output)?;
+        sink.1 += 1;
+        cancel.reached(sink.1 as f32 / tiles.len() as f32);
+        Ok(())
+    };
+    // Whoever fails leaves nothing to do for the other.
+    let ended = |result: Result<(), Error>| {
+        result.inspect_err(|_| next.store(tiles.len(), Ordering::Relaxed))
+    };
+    let helped = || {
+        // An instance is given back after each tile, so that no other job waits for long.
+        while let Some(mut run) = help() {
+            let Some(tile) = take() else { break };
+            work(tile, &mut run)?;
+        }
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let helper = (tiles.len() > 1).then(|| scope.spawn(|| ended(scrubbed(helped))));
+        let mut own = || {
+            while let Some(tile) = take() {
+                work(tile, run)?;
+            }
+            Ok(())
+        };
+        let own = ended(own());
+        let helped = helper.map_or(Ok(Ok(())), thread::ScopedJoinHandle::join);
+        own.and(helped.unwrap_or_else(|panic| resume_unwind(panic)))
+    })
+}
+
 /// The picture with every tile replaced by what the model makes of it, as far as `strength` says.
 ///
 /// # Errors
@@ -114,14 +178,14 @@ pub fn apply(
     strength: f32,
     cancel: &Cancel,
     run: &mut Run<'_>,
+    help: &Help<'_>,
 ) -> Result<Frame, Error> {
     let mut result = frame.clone();
     let all = tiles(frame.width(), frame.height(), entry);
-    each(all, cancel, |tile| {
-        let input = tensor::tile(&frame, tile.source, tile.input, entry).into_dyn();
-        let output = first(run, vec![input])?;
+    let input = |tile: &Tile| tensor::tile(&frame, tile.source, tile.input, entry).into_dyn();
+    shared(&all, cancel, run, help, input, |tile, output| {
         let share = |_, _| strength;
-        tensor::paste(&mut result, tile.core, &output, tile.corner(), entry, share)
+        tensor::paste(&mut result, tile.core, output, tile.corner(), entry, share)
     })?;
     Ok(result)
 }
@@ -135,13 +199,14 @@ pub fn mask(
     entry: &Entry,
     cancel: &Cancel,
     run: &mut Run<'_>,
+    help: &Help<'_>,
 ) -> Result<Mask, Error> {
     let (width, height) = (frame.width(), frame.height());
     let mut data = vec![0; width as usize * height as usize];
-    each(tiles(width, height, entry), cancel, |tile| {
-        let input = tensor::tile(frame, tile.source, tile.input, entry).into_dyn();
-        let output = first(run, vec![input])?;
-        let found = tensor::matte(&output, (1.0, 1.0), entry)?;
+    let all = tiles(width, height, entry);
+    let input = |tile: &Tile| tensor::tile(frame, tile.source, tile.input, entry).into_dyn();
+    shared(&all, cancel, run, help, input, |tile, output| {
+        let found = tensor::matte(output, (1.0, 1.0), entry)?;
         let (left, top) = tile.corner();
         let Rect {
             x,
@@ -188,6 +253,11 @@ mod tests {
         Ok(vec![output.into_dyn()])
     }
 
+    /// There is no other instance.
+    fn alone<'a>() -> Option<Box<Run<'a>>> {
+        None
+    }
+
     fn entry() -> Entry {
         let mut all = catalogue().into_iter();
         all.find(|e| e.name == "restore").unwrap()
@@ -205,19 +275,47 @@ mod tests {
         (entry.size, entry.overlap) = (16, 6);
         let frame = noise(67, 45);
         let run = |frame: &Frame, entry: &Entry, strength| {
-            let run = &mut |t| blur(t, 5);
-            apply(frame.clone(), entry, strength, &Cancel::new(), run).unwrap()
+            let (run, cancel) = (&mut |t| blur(t, 5), Cancel::new());
+            apply(frame.clone(), entry, strength, &cancel, run, &alone).unwrap()
         };
         let tiled = run(&frame, &entry, 1.0);
-        let found = mask(&frame, &entry, &Cancel::new(), &mut |t| blur(t, 5)).unwrap();
+        let found = mask(&frame, &entry, &Cancel::new(), &mut |t| blur(t, 5), &alone).unwrap();
         entry.size = 128;
         // The padding to even sides repeats the last pixel, as the blur does at an edge.
         assert!(tiled == run(&frame, &entry, 1.0));
-        assert!(found == mask(&frame, &entry, &Cancel::new(), &mut |t| blur(t, 5)).unwrap());
+        assert!(
+            found == mask(&frame, &entry, &Cancel::new(), &mut |t| blur(t, 5), &alone).unwrap()
+        );
         assert!(
             run(&frame, &entry, 0.0) == frame,
             "strength 0 is the identity"
         );
+    }
+
+    #[test]
+    fn help_is_not_seen_in_the_result() {
+        let (mut entry, frame) = (entry(), noise(200, 150));
+        (entry.size, entry.overlap) = (16, 6);
+        let helped = AtomicUsize::new(0);
+        let help = || {
+            let run = |t| {
+                helped.fetch_add(1, Ordering::Relaxed);
+                blur(t, 5)
+            };
+            Some(Box::new(run) as Box<Run<'_>>)
+        };
+        let (cancel, run) = (Cancel::new(), &mut |t| blur(t, 5));
+        let one = apply(frame.clone(), &entry, 1.0, &cancel, run, &alone).unwrap();
+        let two = apply(frame.clone(), &entry, 1.0, &cancel, run, &help).unwrap();
+        assert!(one == two && (cancel.progress() - 1.0).abs() < 1e-6);
+        assert!(helped.load(Ordering::Relaxed) > 0, "there was help");
+        let broken = || Some(Box::new(|_| Err(Error::ModelFailed)) as Box<Run<'_>>);
+        let slow = &mut |t| {
+            thread::sleep(std::time::Duration::from_millis(5));
+            blur(t, 5)
+        };
+        let failed = apply(frame, &entry, 1.0, &cancel, slow, &broken);
+        assert_eq!(failed, Err(Error::ModelFailed));
     }
 
     #[test]
@@ -257,13 +355,14 @@ mod tests {
         entry.size = 32;
         let cancel = Cancel::new();
         let mut runs = 0;
-        let error = mask(&frame, &entry, &cancel, &mut |t| {
+        let run = &mut |t| {
             runs += 1;
             if runs == 3 {
                 cancel.cancel();
             }
             Ok(t)
-        });
+        };
+        let error = mask(&frame, &entry, &cancel, run, &alone);
         assert_eq!((error, runs), (Err(Error::Cancelled), 3));
         assert!((cancel.progress() - 0.75).abs() < 1e-3);
     }

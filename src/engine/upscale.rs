@@ -5,7 +5,7 @@ use ndarray::{ArrayD, s};
 use super::{
     manifest::Entry,
     tensor,
-    tiles::{self, Run},
+    tiles::{self, Help, Run, Tile},
 };
 use crate::{
     cancel::Cancel,
@@ -24,6 +24,7 @@ pub fn enlarge(
     entry: &Entry,
     cancel: &Cancel,
     run: &mut Run<'_>,
+    help: &Help<'_>,
 ) -> Result<Frame, Error> {
     if factor == 0 || !entry.factor.is_multiple_of(factor) {
         return Err(Error::ModelFailed);
@@ -36,11 +37,13 @@ pub fn enlarge(
     };
     let mut result = Frame::filled(width, height, ground, [0; 4]);
     let all = tiles::tiles(frame.width(), frame.height(), entry);
-    tiles::each(all, cancel, |tile| {
-        let input = tensor::tile(frame, tile.source, tile.input, entry).into_dyn();
-        let mut output = tiles::first(run, vec![input])?;
+    let input = |tile: &Tile| tensor::tile(frame, tile.source, tile.input, entry).into_dyn();
+    tiles::shared(&all, cancel, run, help, input, |tile, output| {
+        let small;
+        let mut output = output;
         if ratio > 1 {
-            output = reduced(&output, ratio)?;
+            small = reduced(output, ratio)?;
+            output = &small;
         }
         let Rect {
             x,
@@ -56,7 +59,7 @@ pub fn enlarge(
         };
         let (left, top) = tile.corner();
         let corner = (left * factor, top * factor);
-        tensor::paste(&mut result, core, &output, corner, entry, |_, _| 1.0)
+        tensor::paste(&mut result, core, output, corner, entry, |_, _| 1.0)
     })?;
     if let Some(alpha) = frame.alpha() {
         let alpha = alpha.resized(width, height, Filter::Lanczos3);
@@ -112,7 +115,7 @@ mod tests {
         let frame = Frame::new(37, 21, Layout::Rgba, data.collect());
         for (own, asked) in [(2, 2), (4, 4), (4, 2)] {
             let run = &mut |inputs: Vec<ArrayD<f32>>| Ok(vec![repeat(&inputs[0], own as usize)]);
-            let large = enlarge(&frame, asked, &entry(own), &Cancel::new(), run).unwrap();
+            let large = enlarge(&frame, asked, &entry(own), &Cancel::new(), run, &|| None).unwrap();
             assert_eq!((large.width(), large.height()), (37 * asked, 21 * asked));
             for y in 0..large.height() {
                 let from = frame.row(y / asked).as_chunks::<4>().0;
@@ -125,7 +128,7 @@ mod tests {
                 }
             }
         }
-        let error = enlarge(&frame, 4, &entry(2), &Cancel::new(), &mut Ok);
+        let error = enlarge(&frame, 4, &entry(2), &Cancel::new(), &mut Ok, &|| None);
         assert_eq!(error, Err(Error::ModelFailed));
     }
 }
