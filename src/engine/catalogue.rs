@@ -45,7 +45,11 @@ pub fn further(text: &str) -> Result<Vec<Entry>, String> {
 pub fn built_in(file: &str) -> Option<&'static [u8]> {
     match file {
         "cutout.onnx" => Some(include_bytes!("../../models/cutout.onnx")),
+        "inpaint.onnx" => Some(include_bytes!("../../models/inpaint.onnx")),
         "restore.onnx" => Some(include_bytes!("../../models/restore.onnx")),
+        "scratch.onnx" => Some(include_bytes!("../../models/scratch.onnx")),
+        "upscale2.onnx" => Some(include_bytes!("../../models/upscale2.onnx")),
+        "upscale4.onnx" => Some(include_bytes!("../../models/upscale4.onnx")),
         _ => None,
     }
 }
