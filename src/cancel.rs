@@ -6,25 +6,22 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU32, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
 };
 
-use crate::error::Error;
+use crate::{error::Error, progress::Progress};
 
 /// Says whether work should go on. Clones share one flag and one progress.
 #[derive(Debug, Clone)]
 pub struct Cancel {
     gone: Arc<AtomicBool>,
     deadline: Option<Deadline>,
-    /// Millionths of the job that are done.
-    done: Arc<AtomicU32>,
-    /// The part of the job that this clone speaks of, in millionths.
-    part: (u32, u32),
+    progress: Progress,
+    /// The part of the step that this clone speaks of, 0 to 1.
+    part: (f32, f32),
 }
-
-const WHOLE: u32 = 1_000_000;
 
 #[derive(Debug, Clone, Copy)]
 struct Deadline {
@@ -39,8 +36,8 @@ impl Cancel {
         Self {
             gone: Arc::default(),
             deadline: None,
-            done: Arc::default(),
-            part: (0, WHOLE),
+            progress: Progress::default(),
+            part: (0.0, 1.0),
         }
     }
 
@@ -57,6 +54,12 @@ impl Cancel {
         }
     }
 
+    /// The same flag and deadline; whoever watches `progress` is told how far the work is.
+    pub fn telling(mut self, progress: Progress) -> Self {
+        self.progress = progress;
+        self
+    }
+
     /// The same flag for a part of the work: what [`Cancel::reached`] is told through it counts
     /// from the share `from` to the share `to` of what this one speaks of (0 to 1 both).
     pub fn part(&self, from: f32, to: f32) -> Self {
@@ -66,20 +69,20 @@ impl Cancel {
         }
     }
 
-    /// So much of the work is done, 0 to 1. It never goes back: whoever watches is not interested
-    /// in which of two steps reports late.
+    /// So much of the step is done, 0 to 1. It never goes back: whoever watches is not interested
+    /// in which of two parts reports late.
     pub fn reached(&self, share: f32) {
-        self.done.fetch_max(self.place(share), Ordering::Relaxed);
+        self.progress.reach(self.place(share));
     }
 
-    /// How much of the whole job is done, 0 to 1.
+    /// How much of the step is done, 0 to 1.
     pub fn progress(&self) -> f32 {
-        self.done.load(Ordering::Relaxed) as f32 / WHOLE as f32
+        self.progress.look().share
     }
 
-    fn place(&self, share: f32) -> u32 {
+    fn place(&self, share: f32) -> f32 {
         let (from, to) = self.part;
-        from + ((to - from) as f32 * share.clamp(0.0, 1.0)) as u32
+        from + (to - from) * share.clamp(0.0, 1.0)
     }
 
     /// Nobody waits for the work any more.

@@ -257,6 +257,12 @@ impl Batch<'_> {
         }
         let bytes = source.read().map_err(|e| e.to_string())?;
         let answer = self.answer(bytes).map_err(|e| shown(&e))?;
+        if let Some(report) = &answer.report {
+            let line = format!("{}: {report}", source.shown());
+            self.bar.suspend(|| {
+                let _ = writeln!(std::io::stderr(), "{line}");
+            });
+        }
         let Some(path) = target.path(answer.extension) else {
             return std::io::stdout()
                 .lock()

@@ -186,8 +186,9 @@ pub enum Error {
     StepMissing {
         /// The step's name, ours.
         step: &'static str,
-        /// The steps that can run, comma-separated.
-        available: String,
+        /// The models that it lacks, from our catalogue, separated by spaces; empty where the
+        /// catalogue has none.
+        models: String,
     },
     /// Every place, permit or byte of some bounded resource is taken.
     Busy {
@@ -239,6 +240,8 @@ pub enum Resource {
     Queue,
     /// `--queue-wait`: the time a complete upload may wait.
     QueueWait,
+    /// `--upload-permits` as well: those who watch the progress of a request.
+    Watchers,
 }
 
 impl Resource {
@@ -249,13 +252,14 @@ impl Resource {
             Self::SpoolBudget => "spool_budget",
             Self::Queue => "queue_full",
             Self::QueueWait => "queue_wait",
+            Self::Watchers => "watchers",
         }
     }
 
     /// The setting that changes its size.
     pub fn setting(self) -> &'static str {
         match self {
-            Self::UploadPermits => "--upload-permits",
+            Self::UploadPermits | Self::Watchers => "--upload-permits",
             Self::SpoolBudget => "--spool-budget",
             Self::Queue => "--queue",
             Self::QueueWait => "--queue-wait",

@@ -269,9 +269,14 @@ impl fmt::Display for Error {
                      accept it with `--accept-license {model}`."
                 ),
             },
-            Self::StepMissing { step, available } => write!(
+            Self::StepMissing { step, models } if models.is_empty() => write!(
                 f,
-                "The step {step} needs a model that is not installed. Available: {available}."
+                "The step {step} needs a model that is not installed, and none is known."
+            ),
+            Self::StepMissing { step, models } => write!(
+                f,
+                "The step {step} needs a model that is not installed; the operator can install it \
+                 with `safelight models pull {models}`."
             ),
             Self::Busy { what, .. } => {
                 let what = match what {
@@ -279,6 +284,7 @@ impl fmt::Display for Error {
                     Resource::SpoolBudget => "The uploads in progress fill the spool budget",
                     Resource::Queue => "Too many pictures are waiting",
                     Resource::QueueWait => "No worker became free in time",
+                    Resource::Watchers => "Too many watch the progress of requests",
                 };
                 write!(f, "{what}; try again later.")
             }

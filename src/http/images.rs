@@ -28,6 +28,7 @@ use crate::{
     job::{self, Accept, Answer, Answered, Input, Job, Site},
     observe::Request,
     ops::{self, Plan, Recipe},
+    progress::Progress,
 };
 
 /// Query parameters at most; as many as form fields.
@@ -45,9 +46,15 @@ pub async fn operate(
         Ok(wanted) => wanted,
         Err(error) => return failed(&error, request),
     };
+    let watched = match state.board.put_up(&http) {
+        Ok(watched) => watched,
+        Err(error) => return failed(&error, request),
+    };
     let spool = state.spool_for(wanted.as_ref());
     let work = async {
-        let (answer, lease) = process(recipe, &http, payload, &state, &spool, &mut request).await?;
+        let told = &watched.progress;
+        let work = process(recipe, &http, payload, &state, &spool, told, &mut request);
+        let (answer, lease) = work.await?;
         Ok((head(&answer, &request), answer.bytes, lease))
     };
     let mut response = match caught(work).await {
@@ -66,6 +73,7 @@ async fn process(
     payload: Payload,
     state: &Data<AppState>,
     spool: &Spool,
+    told: &Progress,
     request: &mut Request,
 ) -> Result<(Answer, Lease), Error> {
     // A wrong query is refused before the body is read.
@@ -73,6 +81,7 @@ async fn process(
     if recipe.plan(pairs(&query))?.is_some() {
         checked(recipe, pairs(&query), &Pass::of(http), state)?;
     }
+    told.begin("upload", 0);
     let mut upload = receive(http, payload, recipe, state, spool, request).await?;
     let all = query
         .iter()
@@ -91,6 +100,8 @@ async fn process(
         true => job.within(settings.long_timeout, "--long-timeout"),
         false => job.within(settings.timeout, "--timeout"),
     };
+    told.begin("queue", 0);
+    let job = job.telling(told.clone());
     let (result, stages) = queued(job, state).await?;
     request.stages.extend(&stages);
     let (answer, lease) = result?;
@@ -194,6 +205,9 @@ fn head(answer: &Answer, request: &Request) -> HttpResponseBuilder {
     if let Some((model, license)) = &answer.model {
         response.insert_header(("X-Model", model.as_str()));
         response.insert_header(("X-Model-License", license.as_str()));
+    }
+    if let Some(report) = &answer.report {
+        response.insert_header(("X-Restoration-Report", report.as_str()));
     }
     if let Some(confidence) = answer.confidence {
         response.insert_header(("X-Mask-Confidence", format!("{confidence:.3}")));

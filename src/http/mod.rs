@@ -11,6 +11,7 @@ mod guard;
 mod images;
 mod linger;
 mod openapi;
+mod progress;
 mod receipt;
 mod routes;
 mod service;
@@ -49,6 +50,7 @@ use crate::{
 };
 use guard::Gate;
 use linger::Lingering;
+use progress::Board;
 
 pub use auth::{Access, NewKey, Reloaded, Source, new_key};
 pub use openapi::text as openapi_document;
@@ -76,6 +78,8 @@ pub struct AppState {
     pub access: Access,
     /// The door.
     pub gate: Gate,
+    /// The requests that can be watched.
+    pub board: Arc<Board>,
     /// What signs receipts, where they are given.
     pub signer: Option<Signer>,
     /// What runs here.
@@ -178,6 +182,7 @@ impl Bound {
                 max_body,
                 settings.max_batch_bytes(),
             ),
+            board: Board::new(usize::from(settings.upload_permits)),
             ready: AtomicBool::new(false),
             settings,
             engine,

@@ -9,7 +9,7 @@ use actix_web::{
     web::{self, ServiceConfig},
 };
 
-use super::{auth, batch, images, service, statements};
+use super::{auth, batch, images, progress, service, statements};
 use crate::ops::{Kind, Recipe};
 
 /// What a route takes.
@@ -17,6 +17,8 @@ use crate::ops::{Kind, Recipe};
 pub enum Takes {
     /// No body.
     Nothing,
+    /// No body; the path names a request.
+    Id,
     /// A picture, and nothing is done with its pixels.
     Picture,
     /// A picture, and options of an operation or of a list of them.
@@ -74,6 +76,7 @@ pub const ROUTES: &[Route] = &[
         Recipe::Single(Kind::RemoveBackground),
     ),
     operation("/v1/restore", Recipe::Single(Kind::Restore)),
+    operation("/v1/enhance", Recipe::Single(Kind::Enhance)),
     operation("/v1/transform", Recipe::Single(Kind::Transform)),
     operation("/v1/pipeline", Recipe::Pipeline),
     post(
@@ -86,6 +89,14 @@ pub const ROUTES: &[Route] = &[
         Takes::Picture,
         "Says what the header of a picture says; decodes nothing.",
     ),
+    Route {
+        takes: Takes::Id,
+        ..get(
+            "/v1/progress/{id}",
+            "text/event-stream",
+            "How far a request is whose client chose a random id for it, as server-sent events.",
+        )
+    },
     get("/v1/models", JSON, "Lists the models with their licences."),
     get(
         "/v1/privacy",
@@ -159,6 +170,7 @@ pub fn configure(config: &mut ServiceConfig) {
             }),
             (_, Takes::Batch) => web::post().to(batch::run),
             (_, Takes::Picture) => web::post().to(images::inspect),
+            (_, Takes::Id) => read().to(progress::watch),
             ("/v1/models", _) => read().to(service::models),
             ("/v1/privacy", _) => read().to(statements::privacy),
             ("/v1/transparency", _) => read().to(statements::transparency),
@@ -199,8 +211,9 @@ mod tests {
     #[test]
     fn whatever_takes_a_picture_needs_a_key_and_the_page_does_not() {
         for route in ROUTES {
-            let takes_one = !matches!(route.takes, Takes::Nothing);
-            assert_eq!(guarded(route.path).is_some(), takes_one, "{}", route.path);
+            // Who watches a request is asked for a key like who sends one.
+            let asks = !matches!(route.takes, Takes::Nothing);
+            assert_eq!(guarded(route.path).is_some(), asks, "{}", route.path);
         }
         assert_eq!(
             guarded("/v1/unheard-of"),

@@ -31,6 +31,8 @@ pub struct Answer {
     pub model: Option<(String, String)>,
     /// How sure the matte is, 0 to 1.
     pub confidence: Option<f32>,
+    /// What a restoration found and did, as JSON, where that was asked for.
+    pub report: Option<String>,
 }
 
 /// What a client accepts, as far as it matters here: the format of ours that it likes best.
@@ -118,6 +120,7 @@ pub(super) fn encode(
         matte,
         model,
         confidence,
+        report,
     } = outcome;
     let (width, height) = (frame.width(), frame.height());
     // An alpha channel that hides nothing only makes the answer larger; beside a matte of its own
@@ -138,6 +141,7 @@ pub(super) fn encode(
         height,
         model,
         confidence,
+        report: report.map(|report| report.json()),
     };
     if let Some(matte) = matte {
         let alpha = codec::encode(&matte.into_frame(), &self::encoding(Encoded::Png, output))?;

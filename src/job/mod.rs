@@ -27,6 +27,7 @@ use crate::{
     harden::fault::{self, Place},
     observe::{Picture, Stages},
     ops::{self, Plan, Shape},
+    progress::Progress,
 };
 
 /// Where a picture's bytes are before they are decoded.
@@ -174,6 +175,7 @@ pub struct Job {
     result: ops::Limits,
     cost: u64,
     limit: (Duration, &'static str),
+    progress: Progress,
 }
 
 impl Job {
@@ -194,7 +196,8 @@ impl Job {
         input.set_reason(Reason::Error);
         let header = input.probe(site.limits)?;
         let files = probed(files, site.limits)?;
-        plan.check_files(&files.iter().map(|(name, ..)| *name).collect::<Vec<_>>())?;
+        let names: Vec<_> = files.iter().map(|(name, ..)| *name).collect();
+        plan.check_files(&names)?;
         let encodings = Encodings::choose(plan.output(), accept, header.format);
         // Commands have no deadline; the server sets one.
         let limit = (Duration::from_secs(86_400), "--timeout");
@@ -210,6 +213,7 @@ impl Job {
             },
             cost: 0,
             limit,
+            progress: Progress::default(),
         };
         job.cost = job.peak_bytes(site.engine)?;
         if job.cost > site.budget {
@@ -252,6 +256,12 @@ impl Job {
         self
     }
 
+    /// Whoever watches `progress` is told how far the work is.
+    pub fn telling(mut self, progress: Progress) -> Self {
+        self.progress = progress;
+        self
+    }
+
     /// The peak of its memory in bytes.
     pub fn cost(&self) -> u64 {
         self.cost
@@ -262,7 +272,6 @@ impl Job {
         picture(&self.header)
     }
 
-    /// Why the inputs end, if the job is dropped without being run.
     /// Tells the inputs why they end, if they end without being decoded.
     pub fn set_reason(&mut self, reason: Reason) {
         self.input.set_reason(reason);
@@ -282,7 +291,9 @@ impl Job {
         cancel: &Cancel,
         stages: &mut Stages,
     ) -> Result<Answer, Error> {
-        let cancel = &cancel.with_deadline(self.limit.0, self.limit.1);
+        let cancel = cancel.with_deadline(self.limit.0, self.limit.1);
+        let cancel = &cancel.telling(self.progress.clone());
+        stages.tell(self.progress.clone());
         cancel.check()?;
         let Self {
             input,
@@ -316,7 +327,7 @@ impl Job {
         let outcome = plan.apply(frame, &mut context)?;
         cancel.check()?;
         fault::pass(Place::Encode);
-        let start = std::time::Instant::now();
+        let start = stages.begin("encode");
         let answer = answer::encode(outcome, &encodings, plan.output())?;
         stages.add("encode", start.elapsed());
         Ok(answer)

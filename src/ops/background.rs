@@ -58,10 +58,10 @@ pub fn apply(
         .stages
         .time("compose", || result(frame, matte, ground, options, &limits))?;
     Ok(Outcome {
-        frame,
         matte,
         model,
         confidence: Some(confidence),
+        ..Outcome::of(frame)
     })
 }
 

@@ -6,7 +6,8 @@ pub use list::OPS;
 use list::operations;
 
 use super::{
-    Context, Kind, Limits, Op, Outcome, Sampled, Shape, Source, WATERMARK, background,
+    Context, Kind, Limits, MASK, Op, Outcome, Sampled, Shape, Source, WATERMARK, background,
+    enhance,
     options::{self, Options, Output, Spec},
     restore, transform,
 };
@@ -193,7 +194,8 @@ impl Plan {
                     engine.entry(task, name)?;
                 }
                 match op {
-                    Op::Restore(options) => restore::check(options),
+                    Op::Restore(options) => restore::check(options, engine),
+                    Op::Enhance(options) => enhance::check(options, engine),
                     Op::RemoveBackground(options) => {
                         let both = options.output == options::Cutout::Both;
                         match both && i + 1 < self.ops.len() {
@@ -222,10 +224,13 @@ impl Plan {
             ));
         }
         for (i, op) in self.ops.iter().enumerate() {
-            let marked = files.contains(&WATERMARK) && self.taker(WATERMARK) == Some(i);
-            if let (Op::Transform(options), false) = (op, marked) {
-                transform::check_unmarked(options).map_err(|error| self.placed(i, error))?;
-            }
+            let has = |file| files.contains(&file) && self.taker(file) == Some(i);
+            let checked = match op {
+                Op::Transform(options) if !has(WATERMARK) => transform::check_unmarked(options),
+                Op::Restore(options) if has(MASK) => restore::check_masked(options),
+                _ => Ok(()),
+            };
+            checked.map_err(|error| self.placed(i, error))?;
         }
         Ok(())
     }
@@ -243,7 +248,7 @@ impl Plan {
     /// and number of pixels; refuses what cannot be done with it.
     ///
     /// # Errors
-    /// [`Error::RoiOutside`], [`Error::ResultTooLarge`].
+    /// [`Error::RoiOutside`], [`Error::ResultTooLarge`], [`Error::StepMissing`].
     pub fn outline(
         &self,
         shape: Shape,
@@ -253,17 +258,21 @@ impl Plan {
     ) -> Result<Outline, Error> {
         let (mut shape, mut peak) = (shape, 0);
         for (i, op) in self.ops.iter().enumerate() {
-            let pixels = shape.pixels();
             let outlined = match op {
                 Op::RemoveBackground(options) => Ok(background::outline(options, shape, limits)),
-                Op::Restore(_) => Ok((restore::peak_bytes(pixels), shape)),
+                Op::Restore(options) => {
+                    let masked = files.iter().any(|(file, _)| *file == MASK);
+                    let masked = masked && self.taker(MASK) == Some(i);
+                    restore::outline(options, shape, masked, engine, limits)
+                }
+                Op::Enhance(options) => enhance::outline(options, shape, engine, limits),
                 Op::Transform(options) => transform::outline(options, shape, limits),
             };
             let (own, after) = outlined.map_err(|error| self.placed(i, error))?;
             let model = op
                 .model()
                 .and_then(|(task, name)| engine.entry(task, name).ok());
-            let model = model.map_or(0, |entry| entry.run_bytes(pixels));
+            let model = model.map_or(0, |entry| entry.run_bytes(shape.pixels()));
             // A further picture waits for its operation, decoded, and is scaled there to cover
             // the picture at most.
             let waits = |(file, pixels): &(&'static str, u64)| match self.taker(file) {
@@ -286,12 +295,7 @@ impl Plan {
     /// The first error; [`Cancel`](crate::cancel::Cancel) is looked at between operations and
     /// inside long ones.
     pub fn apply(&self, frame: Frame, context: &mut Context<'_>) -> Result<Outcome, Error> {
-        let mut outcome = Outcome {
-            frame,
-            matte: None,
-            model: None,
-            confidence: None,
-        };
+        let mut outcome = Outcome::of(frame);
         for (i, op) in self.ops.iter().enumerate() {
             context.cancel.check()?;
             if self.listed {
@@ -311,7 +315,11 @@ impl Plan {
                     let ground = take(super::BACKGROUND);
                     background::apply(frame, options, ground, context)
                 }
-                Op::Restore(options) => restore::apply(frame, options, context),
+                Op::Restore(options) => {
+                    let mask = take(MASK);
+                    restore::apply(frame, options, mask, context)
+                }
+                Op::Enhance(options) => enhance::apply(frame, options, context),
                 Op::Transform(options) => {
                     let watermark = take(WATERMARK);
                     transform::apply(frame, options, watermark, context)
@@ -323,6 +331,7 @@ impl Plan {
             outcome = Outcome {
                 model: done.model.or(outcome.model),
                 confidence: done.confidence.or(outcome.confidence),
+                report: done.report.or(outcome.report),
                 ..done
             };
         }
@@ -345,13 +354,14 @@ impl Plan {
 }
 
 impl Op {
-    /// The model's name, where the operation runs one.
+    /// The model's name, where the operation always runs one.
     fn model(&self) -> Option<(Task, Option<&str>)> {
         match self {
             Self::RemoveBackground(o) => {
                 Some((Task::Cutout, o.model.as_ref().map(|m| m.0.as_str())))
             }
-            Self::Restore(o) => Some((Task::Restore, o.model.as_ref().map(|m| m.0.as_str()))),
+            // Theirs are many, and part of their outline.
+            Self::Restore(_) | Self::Enhance(_) => None,
             Self::Transform(o) => transform::model(o),
         }
     }

@@ -12,6 +12,7 @@ mod mark;
 mod tone;
 
 use fit::Fitted;
+pub use tone::grayscale;
 
 use super::{
     Context, Limits, Outcome, Sampled, Shape, edge,
@@ -240,10 +241,8 @@ pub fn apply(
         .stages
         .time("finish", || finish(frame, options, watermark));
     Ok(Outcome {
-        frame,
-        matte: None,
         model,
-        confidence: None,
+        ..Outcome::of(frame)
     })
 }
 

@@ -76,6 +76,13 @@ fn received(settings: &Settings) -> Section {
                 "ephemeral_leaks::an_answer_holds_pixels_and_nothing_else",
             ],
         ),
+        said(
+            "A client may send a random id with a picture, to watch how far the work is \
+             (X-Progress-Id, /v1/progress). It is held with the words and numbers of that, as long as \
+             the work goes on; it is in no record and no metric, and has nothing to do with the id of \
+             the request.",
+            &["api::nothing_is_left_of_an_id_and_it_is_in_no_record"],
+        ),
         who_asks(settings),
     ];
     let statements = statements.into_iter().chain(by_address(settings));
