@@ -7,6 +7,8 @@ mod common;
 mod batch;
 #[path = "api/busy.rs"]
 mod busy;
+#[path = "api/enhance.rs"]
+mod enhance;
 #[path = "api/errors.rs"]
 mod errors;
 #[path = "api/inputs.rs"]
@@ -17,8 +19,12 @@ mod options;
 mod pipeline;
 #[path = "api/pixels.rs"]
 mod pixels;
+#[path = "api/progress.rs"]
+mod progress;
 #[path = "api/restore.rs"]
 mod restore;
+#[path = "api/restore_steps.rs"]
+mod restore_steps;
 #[path = "api/transform.rs"]
 mod transform;
 #[path = "api/values.rs"]
@@ -28,9 +34,10 @@ use common::{Form, Server, http, pictures, spawn};
 use serde_json::json;
 
 /// Every route of the service listener: method, path, and the media type of its answer.
-const ROUTES: [(&str, &str, &str); 14] = [
+const ROUTES: [(&str, &str, &str); 15] = [
     ("POST", "/v1/remove-background", "image/png"),
     ("POST", "/v1/restore", "image/jpeg"),
+    ("POST", "/v1/enhance", "image/jpeg"),
     ("POST", "/v1/transform", "image/jpeg"),
     ("POST", "/v1/pipeline", "image/jpeg"),
     ("POST", "/v1/batch", "application/zip"),
@@ -74,9 +81,11 @@ fn every_route_answers_and_the_document_lists_them_all() {
             documented.push((method.to_uppercase(), path.clone()));
         }
     }
-    let mut served: Vec<_> = ROUTES
+    let watched = ("GET", "/v1/progress/{id}", "");
+    let served = ROUTES.into_iter().chain([watched]);
+    let mut served: Vec<_> = served
         .map(|(method, path, _)| (method.to_owned(), path.to_owned()))
-        .into();
+        .collect();
     served.sort();
     documented.sort();
     assert_eq!(documented, served);

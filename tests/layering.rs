@@ -9,10 +9,11 @@ use std::{fs, path::Path};
 const LAYERS: &[(&str, &str)] = &[
     ("error", ""),
     ("digest", ""),
-    ("cancel", ""),
+    ("progress", ""),
+    ("cancel", "progress"),
     ("config", ""),
     ("harden", ""),
-    ("observe", "config"),
+    ("observe", "config progress"),
     ("frame", ""),
     ("ephemeral", "config digest harden observe"),
     ("receipt", "ephemeral"),
@@ -22,11 +23,11 @@ const LAYERS: &[(&str, &str)] = &[
     ("ops", "cancel engine frame observe"),
     (
         "job",
-        "cancel codec config engine ephemeral frame harden observe ops",
+        "cancel codec config engine ephemeral frame harden observe ops progress",
     ),
     (
         "http",
-        "codec config engine ephemeral harden job observe ops privacy receipt",
+        "codec config engine ephemeral harden job observe ops privacy progress receipt",
     ),
     (
         "cli",

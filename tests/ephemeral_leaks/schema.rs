@@ -9,9 +9,11 @@ use crate::{
     common::{Server, http},
 };
 
-const OPERATIONS: &[&str] = &["remove-background", "restore", "inspect"];
+const OPERATIONS: &[&str] = &["remove-background", "restore", "enhance", "inspect"];
 const OUTCOMES: &[&str] = &["ok", "client_error", "client_gone", "busy", "server_error"];
-const MODELS: &[&str] = &["cutout", "restore"];
+const MODELS: &[&str] = &[
+    "cutout", "inpaint", "restore", "scratch", "upscale2", "upscale4",
+];
 const STAGES: &[&str] = &[
     "upload",
     "queue",
@@ -20,7 +22,19 @@ const STAGES: &[&str] = &[
     "refine",
     "compose",
     "measure",
-    "restore",
+    "detect",
+    "scratches",
+    "denoise",
+    "dejpeg",
+    "deblur",
+    "fade",
+    "contrast",
+    "colorize",
+    "faces",
+    "tone",
+    "sharpen",
+    "mix",
+    "upscale",
     "encode",
 ];
 const REASONS: &[&str] = &[
@@ -31,7 +45,13 @@ const REASONS: &[&str] = &[
     "panic",
     "shutdown",
 ];
-const REFUSALS: &[&str] = &["upload_permits", "spool_budget", "queue_full", "queue_wait"];
+const REFUSALS: &[&str] = &[
+    "upload_permits",
+    "spool_budget",
+    "queue_full",
+    "queue_wait",
+    "watchers",
+];
 const FORMATS: &[&str] = &["jpeg", "png", "webp", "gif", "bmp", "tiff"];
 const LICENSES: &[&str] = &["Apache-2.0"];
 
@@ -61,7 +81,10 @@ fn fault_of_line(line: &str) -> Option<String> {
                 .iter()
                 .any(|(code, _)| value == code),
             "input_type" => word(FORMATS),
-            "model" => word(MODELS),
+            // Where several ran, each is named.
+            "model" => value
+                .as_str()
+                .is_some_and(|names| names.split(", ").all(|name| MODELS.contains(&name))),
             "width" | "height" | "bytes_in" | "bytes_out" => value.is_u64(),
             "duration_ms" => is_number(value),
             "stages_ms" => value.as_array().is_some_and(|stages| {
