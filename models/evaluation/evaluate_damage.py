@@ -17,6 +17,7 @@ import train_inpaint  # noqa: E402
 
 SIDE = 256
 PER_PHOTO = 4
+THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6)
 
 
 def patches(folder):
@@ -30,19 +31,24 @@ def run(session, *channels):
     return session.run(None, {session.get_inputs()[0].name: x})[0][0].transpose(1, 2, 0)
 
 
-def measure_scratch(path, folder, threshold):
+def measure_scratch(path, folder):
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     found, sheets = scratches.maps(held_out=True), scratches.papers()
-    both = either = hit = said = true = false_area = clean_area = 0
-    for patch, chance in patches(folder):
-        patch = scratches.old_look(chance, patch)
-        bad, mask = scratches.damaged(chance, patch, found, sheets)
-        ours = run(session, scratches.scan(chance, bad) / 255)[..., 0] > threshold
-        both, either = both + (ours & mask).sum(), either + (ours | mask).sum()
-        hit, said, true = hit + (ours & mask).sum(), said + ours.sum(), true + mask.sum()
-        false_area += (run(session, scratches.scan(chance, patch) / 255)[..., 0] > threshold).sum()
-        clean_area += SIDE * SIDE
-    print(f"{Path(path).stem}: IoU {both / either:.3f}, precision {hit / said:.3f}, recall {hit / true:.3f} at {threshold}; marked on the same photos undamaged: {100 * false_area / clean_area:.2f} %")
+    for name, only_thin in (("all kinds", False), ("no tears and blots", True)):
+        both, said, false = np.zeros(len(THRESHOLDS)), np.zeros(len(THRESHOLDS)), np.zeros(len(THRESHOLDS))
+        true = pixels = 0
+        for patch, chance in patches(folder):
+            patch = scratches.old_look(chance, patch)
+            bad, mask = scratches.damaged(chance, patch, found, sheets, only_thin)
+            damage = run(session, scratches.scan(chance, bad) / 255)[..., 0]
+            clean = run(session, scratches.scan(chance, patch) / 255)[..., 0] if not only_thin else np.zeros((1, 1))
+            both += [(mask & (damage > t)).sum() for t in THRESHOLDS]
+            said += [(damage > t).sum() for t in THRESHOLDS]
+            false += [(clean > t).sum() for t in THRESHOLDS]
+            true, pixels = true + mask.sum(), pixels + mask.size
+        print(f"{Path(path).stem}, {name}\n| threshold | IoU | precision | recall | marked on the same photos undamaged |\n|---|---|---|---|---|")
+        for t, b, s, f in zip(THRESHOLDS, both, said, false):
+            print(f"| {t} | {b / (true + s - b):.3f} | {b / s:.3f} | {b / true:.3f} | {'-' if only_thin else f'{100 * f / pixels:.2f} %'} |", flush=True)
 
 
 def measure_inpaint(path, folder):
@@ -77,10 +83,9 @@ def main():
     args.add_argument("--scratch", action="append", default=[])
     args.add_argument("--inpaint", action="append", default=[])
     args.add_argument("--photos", default=pictures.PHOTOS)
-    args.add_argument("--threshold", type=float, default=0.5)
     args = args.parse_args()
     for path in args.scratch:
-        measure_scratch(path, args.photos, args.threshold)
+        measure_scratch(path, args.photos)
     for path in args.inpaint:
         measure_inpaint(path, args.photos)
 
