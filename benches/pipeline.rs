@@ -10,7 +10,7 @@ use safelight::{
     cancel::Cancel,
     codec::{self, Encoded, Encoding},
     config::Settings,
-    engine::Engine,
+    engine::{Engine, Loading},
     frame::{Filter, Frame, Layout, Mask},
     job::{Accept, Input, Job, Site},
     observe::{Metrics, Stages},
@@ -55,7 +55,7 @@ fn jpeg(size: (u32, u32)) -> Vec<u8> {
 fn engine() -> Engine {
     let mut settings = Settings::default().engine;
     settings.workers = Some(1);
-    Engine::open(&settings, Arc::new(Metrics::new("bench"))).unwrap()
+    Engine::open(&settings, Arc::new(Metrics::new("bench")), Loading::AtOnce).unwrap()
 }
 
 fn coarse(engine: &Engine, frame: &Frame) -> Mask {

@@ -34,6 +34,7 @@ apt() {
 packages=
 has chromium chromium-browser google-chrome || packages="$packages chromium"
 has strace || packages="$packages strace"
+has valgrind || packages="$packages valgrind"
 has node || packages="$packages nodejs"
 has npm || packages="$packages npm"
 has curl || packages="$packages curl"
@@ -94,6 +95,7 @@ fi
 requirements='pillow>=10,<13
 numpy>=1.26,<3
 requests>=2.31,<3
+onnxruntime>=1.24,<2
 openapi-python-client==0.29.1
 openapi-spec-validator==0.9.0
 schemathesis==4.32.5

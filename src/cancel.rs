@@ -1,6 +1,7 @@
-//! `Cancel`: the flag and the deadline that travel with a job.
+//! `Cancel`: the flag and the deadline that travel with a job, and how far it has come.
 //!
-//! Work on pixels cannot be interrupted from outside; it looks here between steps and tiles.
+//! Work on pixels cannot be interrupted from outside; it looks here between steps and tiles, and
+//! says here how much of it is done.
 
 use std::{
     sync::{
@@ -10,13 +11,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::error::Error;
+use crate::{error::Error, progress::Progress};
 
-/// Says whether work should go on. Clones share one flag.
+/// Says whether work should go on. Clones share one flag and one progress.
 #[derive(Debug, Clone)]
 pub struct Cancel {
     gone: Arc<AtomicBool>,
     deadline: Option<Deadline>,
+    progress: Progress,
+    /// The part of the step that this clone speaks of, 0 to 1.
+    part: (f32, f32),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +36,8 @@ impl Cancel {
         Self {
             gone: Arc::default(),
             deadline: None,
+            progress: Progress::default(),
+            part: (0.0, 1.0),
         }
     }
 
@@ -43,9 +49,40 @@ impl Cancel {
             setting,
         };
         Self {
-            gone: self.gone.clone(),
             deadline: Some(deadline),
+            ..self.clone()
         }
+    }
+
+    /// The same flag and deadline; whoever watches `progress` is told how far the work is.
+    pub fn telling(mut self, progress: Progress) -> Self {
+        self.progress = progress;
+        self
+    }
+
+    /// The same flag for a part of the work: what [`Cancel::reached`] is told through it counts
+    /// from the share `from` to the share `to` of what this one speaks of (0 to 1 both).
+    pub fn part(&self, from: f32, to: f32) -> Self {
+        Self {
+            part: (self.place(from), self.place(to)),
+            ..self.clone()
+        }
+    }
+
+    /// So much of the step is done, 0 to 1. It never goes back: whoever watches is not interested
+    /// in which of two parts reports late.
+    pub fn reached(&self, share: f32) {
+        self.progress.reach(self.place(share));
+    }
+
+    /// How much of the step is done, 0 to 1.
+    pub fn progress(&self) -> f32 {
+        self.progress.look().share
+    }
+
+    fn place(&self, share: f32) -> f32 {
+        let (from, to) = self.part;
+        from + (to - from) * share.clamp(0.0, 1.0)
     }
 
     /// Nobody waits for the work any more.
@@ -82,6 +119,18 @@ impl Default for Cancel {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parts_of_the_work_add_up_and_never_go_back() {
+        let cancel = Cancel::new();
+        let second = cancel.part(0.5, 1.0);
+        second.part(0.0, 0.5).reached(1.0);
+        assert!((cancel.progress() - 0.75).abs() < 1e-4);
+        cancel.reached(0.1);
+        assert!((second.progress() - 0.75).abs() < 1e-4);
+        second.reached(7.0);
+        assert!((cancel.progress() - 1.0).abs() < 1e-4);
+    }
 
     #[test]
     fn clones_share_the_flag_and_a_passed_deadline_names_its_setting() {

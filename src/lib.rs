@@ -10,6 +10,7 @@
 //! | --- | --- |
 //! | [`error`] | what can go wrong, with stable codes |
 //! | [`digest`] | SHA-256 of bytes, files, the program itself |
+//! | [`progress`] | how far a job is |
 //! | [`cancel`] | the flag and the deadline that travel with a job |
 //! | [`config`] | every setting, its default, its check |
 //! | [`harden`] | the wiping allocator, no dumps |
@@ -42,4 +43,5 @@ pub mod job;
 pub mod observe;
 pub mod ops;
 pub mod privacy;
+pub mod progress;
 pub mod receipt;

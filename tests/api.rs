@@ -7,18 +7,26 @@ mod common;
 mod batch;
 #[path = "api/busy.rs"]
 mod busy;
+#[path = "api/enhance.rs"]
+mod enhance;
 #[path = "api/errors.rs"]
 mod errors;
 #[path = "api/inputs.rs"]
 mod inputs;
 #[path = "api/options.rs"]
 mod options;
+#[path = "api/patience.rs"]
+mod patience;
 #[path = "api/pipeline.rs"]
 mod pipeline;
 #[path = "api/pixels.rs"]
 mod pixels;
+#[path = "api/progress.rs"]
+mod progress;
 #[path = "api/restore.rs"]
 mod restore;
+#[path = "api/restore_steps.rs"]
+mod restore_steps;
 #[path = "api/transform.rs"]
 mod transform;
 #[path = "api/values.rs"]
@@ -37,9 +45,10 @@ const COMPAT: [(&str, &str); 5] = [
 ];
 
 /// Every other route of the service listener: method, path, and the media type of its answer.
-const ROUTES: [(&str, &str, &str); 14] = [
+const ROUTES: [(&str, &str, &str); 15] = [
     ("POST", "/v1/remove-background", "image/png"),
     ("POST", "/v1/restore", "image/jpeg"),
+    ("POST", "/v1/enhance", "image/jpeg"),
     ("POST", "/v1/transform", "image/jpeg"),
     ("POST", "/v1/pipeline", "image/jpeg"),
     ("POST", "/v1/batch", "application/zip"),
@@ -83,9 +92,10 @@ fn every_route_answers_and_the_document_lists_them_all() {
             documented.push((method.to_uppercase(), path.clone()));
         }
     }
-    let mut served: Vec<_> = ROUTES
+    let watched = ("GET", "/v1/progress/{id}", "");
+    let served = ROUTES.into_iter().chain([watched]);
+    let mut served: Vec<_> = served
         .map(|(method, path, _)| (method.to_owned(), path.to_owned()))
-        .into_iter()
         .chain(COMPAT.map(|(method, path)| (method.to_owned(), path.to_owned())))
         .collect();
     served.sort();
@@ -272,19 +282,29 @@ fn models_come_with_their_licence_and_state() {
         "bytes",
         "commercial_use",
         "default",
+        "device",
+        "factor",
         "input_size",
+        "installed",
         "license",
         "loaded",
         "name",
         "sha256",
         "task",
+        "tested",
     ];
     assert_eq!(keys, known);
     for (name, task) in [("cutout", "cutout"), ("restore", "restore")] {
         let model = find(name);
         assert_eq!(model["task"], task);
         assert_eq!(model["license"], "Apache-2.0");
-        for truth in ["loaded", "default", "built_in", "commercial_use"] {
+        for truth in [
+            "loaded",
+            "default",
+            "built_in",
+            "commercial_use",
+            "installed",
+        ] {
             assert_eq!(model[truth], true, "{name} {truth}");
         }
     }
@@ -296,7 +316,14 @@ fn models_come_with_their_licence_and_state() {
     for model in models {
         let sum = model["sha256"].as_str().unwrap();
         assert!(sum.len() == 64 && sum.chars().all(|c| c.is_ascii_hexdigit()));
-        assert!(model["bytes"].as_u64().unwrap() > 0);
+        let bytes = &model["bytes"];
+        assert!(bytes.is_null() || bytes.as_u64().unwrap() > 0);
+        let device = if model["loaded"] == true {
+            json!("cpu")
+        } else {
+            json!(null)
+        };
+        assert_eq!(model["device"], device);
     }
     // What is listed is what is embedded.
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/models/cutout.onnx");

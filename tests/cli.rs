@@ -183,6 +183,61 @@ fn a_folder_becomes_a_folder_and_one_bad_file_does_not_stop_the_others() {
 }
 
 #[test]
+fn a_restoration_reports_and_a_photograph_is_enhanced() {
+    let folder = Folder::new();
+    let input = folder.write("in.png", &pictures::png(96, 64));
+    let out = folder.path("out.png");
+    let ran = run(&[
+        "restore",
+        &input,
+        "-o",
+        &out,
+        "--workers=1",
+        "--report=true",
+    ]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let line = ran.stderr.lines().find_map(|line| line.split_once(": {"));
+    let (file, report) = line.unwrap_or_else(|| panic!("no report: {}", ran.stderr));
+    assert_eq!(file, input);
+    let report: serde_json::Value = serde_json::from_str(&format!("{{{report}")).unwrap();
+    assert!(report["found"]["noise_sigma"].is_number(), "{report}");
+
+    let options = [
+        "--scale=2",
+        "--sharpen=0.5",
+        "--white-balance=none",
+        "--force",
+    ];
+    let arguments = ["enhance", &input, "-o", &out, "--workers=1"];
+    let ran = run(&[arguments.as_slice(), &options].concat());
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
+    assert_eq!(pictures::decoded(&fs::read(&out).unwrap()).width(), 192);
+
+    // The mask is a file, and needs a step that takes it.
+    let mask = folder.write("mask.png", &pictures::png(96, 64));
+    let named = [
+        "restore",
+        &input,
+        "-o",
+        &out,
+        "--force",
+        "--mask-file",
+        &mask,
+    ];
+    let ran = run(&[named.as_slice(), &["--steps=scratches"]].concat());
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let ran = run(&[named.as_slice(), &["--steps=fade"]].concat());
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    let ran = run(&["restore", &input, "-o", &out, "--force", "--steps=faces"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("safelight models pull"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
 fn a_picture_goes_through_a_pipe() {
     let arguments = ["remove-background", "-", "-o", "-", "--workers=1"];
     let ran = piped(&arguments, &pictures::jpeg(160, 120));
@@ -300,7 +355,7 @@ fn inspect_prints_a_line_of_json_for_each_picture() {
 
 #[test]
 fn models_and_the_document_are_printed() {
-    let ran = run(&["models", "list", "--workers=1"]);
+    let ran = run(&["models", "list"]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     let text = ran.text();
     let row = |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap();

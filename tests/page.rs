@@ -2,9 +2,12 @@
 
 mod common;
 
+#[path = "page/visits.rs"]
+mod visits;
+
 use std::{collections::BTreeSet, fs, process::Command};
 
-use common::{Server, pictures, spawn};
+use common::{Server, spawn};
 
 /// The policy that lets the page load from here and from itself, and nothing else.
 const POLICY: &str = "default-src 'self'; img-src 'self' blob:; frame-ancestors 'none'; \
@@ -72,7 +75,12 @@ fn resolved(from: &str, name: &str) -> String {
 }
 
 /// What the page links to and is no part of it.
-const DOCUMENTS: [&str; 2] = ["/openapi.json", "/v1/privacy"];
+const DOCUMENTS: [&str; 4] = [
+    "/openapi.json",
+    "/v1/models",
+    "/v1/privacy",
+    "/v1/transparency",
+];
 
 fn text(server: &Server, path: &str) -> String {
     let answer = server.get(path);
@@ -133,7 +141,7 @@ fn everything_that_the_page_names_is_served_from_here_with_its_type() {
             let parts = parts.map(|rest| rest.split(')').next().unwrap());
             waiting.extend(parts.map(|name| resolved(&path, name.trim_matches('"'))));
         }
-        if path != "/openapi.json" && path != "/assets/icon.svg" {
+        if !DOCUMENTS.contains(&path.as_str()) && path != "/assets/icon.svg" {
             for word in [
                 "@import",
                 "http://",
@@ -141,6 +149,8 @@ fn everything_that_the_page_names_is_served_from_here_with_its_type() {
                 "eval(",
                 "innerHTML",
                 "localStorage",
+                "sessionStorage",
+                "indexedDB",
                 "document.cookie",
             ] {
                 assert!(!content.contains(word), "{path} holds {word}");
@@ -171,53 +181,4 @@ fn everything_that_the_page_names_is_served_from_here_with_its_type() {
     ] {
         server.get(path).assert_problem(path, 404, "not_found");
     }
-}
-
-#[test]
-fn a_browser_cuts_a_picture_out_without_asking_another_origin() {
-    const TEST: &str = "a_browser_cuts_a_picture_out_without_asking_another_origin";
-    let browser = common::tool(&["chromium", "chromium-browser", "google-chrome"]);
-    let (Some(node), Some(browser)) = (common::tool(&["node"]), browser) else {
-        return common::skip(TEST, "Node and Chromium");
-    };
-    let server = spawn(&[]);
-    let folder = common::folder("page");
-    let picture = folder.join("picture.jpg");
-    fs::write(&picture, pictures::jpeg(640, 480)).unwrap();
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/page.mjs");
-    let address = format!("http://{}/", server.address);
-    let mut command = Command::new(node);
-    command
-        .arg(script)
-        .arg(browser)
-        .arg(&address)
-        .arg(&picture)
-        .arg(&folder);
-    let ran = common::run(&mut command, b"");
-    let shot = fs::read(folder.join("page.png"));
-    let _ = fs::remove_dir_all(&folder);
-    assert_eq!(ran.code, Some(0), "{}{}", ran.text(), ran.stderr);
-    let seen: serde_json::Value = serde_json::from_str(ran.text().trim()).unwrap();
-    assert_eq!(seen["state"], "done");
-    assert_eq!(
-        (&seen["width"], &seen["height"]),
-        (&640.into(), &480.into())
-    );
-    assert_eq!(seen["alpha"], true, "the result has transparency");
-    assert_eq!(seen["errors"], serde_json::json!([]));
-    let before = seen["compare"][0].as_f64().unwrap();
-    assert!(
-        seen["compare"][1].as_f64().unwrap() > before,
-        "the slider moves by keyboard"
-    );
-    let origins: Vec<_> = seen["requests"].as_array().unwrap().iter().collect();
-    let own = address.trim_end_matches('/');
-    assert!(origins.iter().any(|o| **o == own), "{origins:?}");
-    assert!(
-        origins.iter().all(|o| **o == own || **o == "blob:"),
-        "{origins:?}"
-    );
-    let shot = pictures::decoded(&shot.expect("a picture of the page"));
-    assert!(shot.width() >= 1000, "{}", shot.width());
-    server.assert_books_balance();
 }

@@ -1,4 +1,4 @@
-"""The restoration net: a residual net at half resolution, with a gate that can leave a place alone."""
+"""The restoration net: a chain of convolutions at half resolution with a branch at 1/4 and 1/8, and a gate."""
 import onnx
 import torch
 import torch.nn as nn
@@ -6,48 +6,77 @@ import torch.nn.functional as F
 from onnx import numpy_helper
 
 
-class Restore(nn.Module):
-    """RGB 0..1, n x 3 x h x w with h and w even, to the same, to be clamped.
+def conv(before, after, size=3):
+    return nn.Conv2d(before, after, size, padding=size // 2)
 
-    The gate looks at neighbourhoods of 8 x 8 pixels and scales the correction: where it finds no
-    damage it closes, which keeps a clean picture clean without costing strength elsewhere.
+
+class Residual(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.a, self.b = conv(width, width), conv(width, width)
+
+    def forward(self, x):
+        return x + self.b(F.relu(self.a(x)))
+
+
+class Restore(nn.Module):
+    """RGB 0..1, n x 3 x h x w with h and w multiples of 8, to the same, to be clamped.
+
+    The chain is the project's first net. The branch sees further at little cost: it tells noise from
+    texture. The gate, from its deepest level, scales the correction of each neighbourhood: where it
+    finds no damage it closes, which keeps a clean picture clean without costing strength elsewhere.
     """
 
-    def __init__(self, width=32, blocks=4, added=3):
+    def __init__(self, width=32, deep=64):
         super().__init__()
-        self.first = nn.Conv2d(12, width, 3, padding=1)
-        self.body = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(2 * blocks))
-        self.added = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(2 * added))
-        self.last = nn.Conv2d(width, 12, 3, padding=1)
-        self.gate = nn.Sequential(nn.Conv2d(width, 24, 3, 2, 1), nn.ReLU(), nn.Conv2d(24, 24, 3, 2, 1), nn.ReLU(), nn.Conv2d(24, 1, 3, padding=1))
+        self.first = conv(12, width)
+        self.before = nn.Sequential(*[Residual(width) for _ in range(2)])
+        self.down1 = nn.Conv2d(width, deep, 2, 2)
+        self.quarter1 = Residual(deep)
+        self.down2 = nn.Conv2d(deep, deep, 2, 2)
+        self.eighth = nn.Sequential(*[Residual(deep) for _ in range(2)])
+        self.up2 = conv(deep, 4 * deep, 1)
+        self.quarter2 = Residual(deep)
+        self.up1 = conv(deep, 4 * width, 1)
+        self.after = nn.Sequential(*[Residual(width) for _ in range(2)])
+        self.last = conv(width, 12)
+        self.gate = nn.Sequential(conv(deep, 16), nn.ReLU(), conv(16, 1))
+        nn.init.normal_(self.up1.weight, std=1e-3)  # the branch begins silent, the gate open
+        nn.init.zeros_(self.up1.bias)
+        self.open_gate()
+
+    def open_gate(self):
         nn.init.zeros_(self.gate[-1].weight)
-        nn.init.constant_(self.gate[-1].bias, 3.0)  # begins open
-        for conv in self.added[1::2]:  # added blocks begin as the identity
-            nn.init.zeros_(conv.weight)
-            nn.init.zeros_(conv.bias)
+        nn.init.constant_(self.gate[-1].bias, 3.0)
 
     def forward(self, image):
         start = self.first(F.pixel_unshuffle(image, 2))
-        x = start
-        for a, b in zip(self.body[0::2], self.body[1::2]):
-            x = x + b(F.relu(a(x)))
-        for a, b in zip(self.added[0::2], self.added[1::2]):
-            x = x + b(F.relu(a(x)))
+        x = self.before(start)
+        q = self.quarter1(self.down1(x))
+        e = self.eighth(self.down2(q))
+        q = self.quarter2(q + F.pixel_shuffle(self.up2(e), 2))
+        x = self.after(x + F.pixel_shuffle(self.up1(q), 2))
         change = self.last(x + start)
-        gate = torch.sigmoid(self.gate(x).float())
-        gate = F.interpolate(gate, size=change.shape[-2:], mode="bilinear", align_corners=False)
+        gate = torch.sigmoid(self.gate(e).float())
+        gate = F.interpolate(gate, scale_factor=4.0, mode="bilinear", align_corners=False)
         return image + F.pixel_shuffle(change.float() * gate, 2)
 
 
-def load_smaller(net, path):
-    """Weights of the earlier ten-convolution net from its ONNX file."""
+def load_first(net, path):
+    """Weights of the first, ten-convolution net from its ONNX file."""
     graph = onnx.load(str(path)).graph
     values = {t.name: numpy_helper.to_array(t).astype("float32") for t in graph.initializer}
     convs = [n for n in graph.node if n.op_type == "Conv"]
-    mine = [net.first, *net.body, net.last]
+    mine = [net.first, *[c for block in (*net.before, *net.after) for c in (block.a, block.b)], net.last]
     if len(convs) != len(mine):
         raise SystemExit(f"{path}: {len(convs)} convolutions, expected {len(mine)}")
     with torch.no_grad():
         for conv, node in zip(mine, convs):
             conv.weight.copy_(torch.from_numpy(values[node.input[1]].copy()))
             conv.bias.copy_(torch.from_numpy(values[node.input[2]].copy()))
+
+
+def load_run(net, path):
+    """Weights of another run of this net, with the gate open again."""
+    net.load_state_dict(torch.load(path, map_location="cpu")["average"])
+    net.open_gate()

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     cancel::Cancel,
     config::EngineSettings,
-    engine::Engine,
+    engine::{Engine, Loading},
     error::Error,
     job::{self, Accept, Answer, Input, Job, Site},
     observe::{Metrics, Stages},
@@ -149,7 +149,7 @@ pub(super) fn run(recipe: Recipe, matches: &ArgMatches) -> Result<(), Failure> {
     plan.check_files(&names).map_err(|e| usage(e.to_string()))?;
 
     let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
-    let engine = Engine::open(&settings, metrics).map_err(Failure::Failed)?;
+    let engine = Engine::open(&settings, metrics, Loading::OnDemand).map_err(Failure::Failed)?;
     plan.check(&engine).map_err(|e| usage(e.to_string()))?;
     let jobs = matches
         .get_one::<u16>("jobs")
@@ -235,7 +235,10 @@ impl Batch<'_> {
                 return;
             };
             if let Err(why) = self.one(source, target) {
-                let line = format!("{}: {why}", source.shown());
+                let mut line = format!("{}: {why}", source.shown());
+                for note in self.engine.take_notes() {
+                    line = format!("{line} {note}.");
+                }
                 self.bar.suspend(|| {
                     let _ = writeln!(std::io::stderr(), "safelight: {line}");
                 });
@@ -254,6 +257,12 @@ impl Batch<'_> {
         }
         let bytes = source.read().map_err(|e| e.to_string())?;
         let answer = self.answer(bytes).map_err(|e| shown(&e))?;
+        if let Some(report) = &answer.report {
+            let line = format!("{}: {report}", source.shown());
+            self.bar.suspend(|| {
+                let _ = writeln!(std::io::stderr(), "{line}");
+            });
+        }
         let Some(path) = target.path(answer.extension) else {
             return std::io::stdout()
                 .lock()

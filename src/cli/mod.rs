@@ -9,6 +9,7 @@ mod keys;
 mod models;
 mod privacy;
 mod prove;
+mod quality;
 mod receipt;
 mod reload;
 mod serve;
@@ -119,6 +120,7 @@ fn command() -> Command {
         .subcommand(receipt::command())
         .subcommand(health::command())
         .subcommand(prove::command())
+        .subcommand(quality::command())
         .subcommand(Command::new("openapi").about("Prints the OpenAPI document"))
 }
 
@@ -147,6 +149,7 @@ fn dispatch(matches: &ArgMatches, given: &[String], hardening: Hardening) -> Res
         "receipt" => receipt::run(matches),
         "health" => health::run(matches),
         "prove" => prove::run(matches),
+        "bench-quality" => quality::run(matches),
         "doctor" => doctor::run(matches, hardening),
         _ => print(http::openapi_document()),
     }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::{Failure, checks};
 use crate::{
-    config::{Settings, runtime_dir},
+    config::{Device, Settings, runtime_dir},
     digest,
-    engine::Engine,
+    engine::{Engine, Loading},
     ephemeral::{
         Spool,
         storage::{self, Storage},
@@ -19,7 +19,7 @@ use crate::{
 };
 
 pub(super) fn run(
-    settings: Settings,
+    mut settings: Settings,
     source: Option<Source>,
     hardening: Hardening,
 ) -> Result<(), Failure> {
@@ -52,7 +52,10 @@ pub(super) fn run(
         log.say("warn", "start", doubt);
     }
     let bound = Bound::bind(&settings).map_err(Failure::Refused)?;
-    let engine = Engine::open(&settings.engine, metrics.clone()).map_err(Failure::Refused)?;
+    let engine = Engine::open(&settings.engine, metrics.clone(), Loading::AtOnce)
+        .map_err(Failure::Refused)?;
+    // From here on the settings say what is so: the notice is made of them.
+    let wanted = std::mem::replace(&mut settings.engine.device, engine.device());
     let build = build(&engine);
     let signer = signer(&settings, &build).map_err(Failure::Refused)?;
     let notice = Notice::new(&settings, &storage, &metrics);
@@ -72,6 +75,7 @@ pub(super) fn run(
             engine.runtime_version(),
         ),
     );
+    tell_models(&engine, wanted, &log);
     tell_standing(&storage, hardening, &access, &log);
     let spool = Spool::new(storage.folder, settings.spool_budget.0, metrics.clone());
     let parts = Parts {
@@ -111,6 +115,45 @@ fn signer(settings: &Settings, build: &Build) -> Result<Option<Signer>, String> 
         "--receipts: a receipt names the digest of this program, whose file cannot be read",
     )?;
     scrubbed(|| Signer::new(program)).map(Some)
+}
+
+/// Which models are loaded and on what they run, and why where that is not what was asked for.
+fn tell_models(engine: &Engine, wanted: Device, log: &Log) {
+    for note in engine.take_notes() {
+        log.say("warn", "models", note);
+    }
+    let used = engine.device();
+    let loaded = engine.models().filter(|model| model.loaded);
+    let (mut names, mut bytes) = (Vec::new(), 0);
+    for model in loaded {
+        names.push(model.entry.name.as_str());
+        bytes += model.entry.bytes;
+    }
+    let asked = match wanted == used {
+        true => String::new(),
+        false => format!(" (--device {})", wanted.name()),
+    };
+    let mib = bytes >> 20;
+    let names = names.join(", ");
+    let unmet = ![used, Device::Auto].contains(&wanted);
+    log.say(
+        if unmet { "warn" } else { "info" },
+        "models",
+        format!(
+            "models run on {}{asked}: {names} ({mib} MiB of weights)",
+            used.name()
+        ),
+    );
+    if used != Device::Cpu {
+        log.say(
+            "warn",
+            "models",
+            format!(
+                "pictures pass through the memory of the device ({}), which is freed, not overwritten",
+                used.name()
+            ),
+        );
+    }
 }
 
 /// What is enforced from here on and what is not, a line each.

@@ -13,6 +13,7 @@
 mod access;
 mod file;
 mod machine;
+mod models;
 mod units;
 
 use std::{env, net::SocketAddr, path::PathBuf, time::Duration};
@@ -22,22 +23,29 @@ use clap::{Args, CommandFactory, Parser};
 pub use access::{KeyEntry, Network, Rate, is_id, read_keys};
 pub use file::{file_arguments, named_file};
 pub use machine::{group_limit, memory_given};
+pub use models::{Device, ModelSettings, certificate_file, rembg_folders};
 use units::megapixels;
 pub use units::{
-    Bytes, Ephemerality, Format, LogFormat, ModelChoice, Origin, PictureLimits, duration,
+    Bytes, Ephemerality, Format, LogFormat, ModelChoice, Origin, PictureLimits, QueueOrder,
+    duration,
 };
 
 /// Settings that the server and the command line share.
 #[derive(Debug, Clone, Args)]
 pub struct EngineSettings {
-    /// Model used where a request names none; repeat as NAME=FILE to add a model file of your own
-    #[arg(
-        long,
-        env = "SAFELIGHT_MODEL",
-        value_name = "NAME[=FILE]",
-        value_delimiter = ','
-    )]
-    pub model: Vec<ModelChoice>,
+    /// Which models there are.
+    #[command(flatten)]
+    pub models: ModelSettings,
+
+    /// What models run on
+    #[arg(long, env = "SAFELIGHT_DEVICE", value_enum, default_value = "auto")]
+    pub device: Device,
+
+    /// Refuse to start where a model cannot run on the device, instead of using the processor
+    #[arg(long, env = "SAFELIGHT_REQUIRE_DEVICE", default_value_t = false, num_args = 0..=1,
+          default_missing_value = "true", require_equals = true, value_name = "BOOL",
+          action = clap::ArgAction::Set, value_parser = clap::builder::BoolishValueParser::new())]
+    pub require_device: bool,
 
     /// ONNX Runtime library to load instead of the one beside the program
     #[arg(long, env = "ORT_DYLIB_PATH", value_name = "FILE")]
@@ -173,6 +181,15 @@ pub struct Settings {
     #[arg(long, env = "SAFELIGHT_QUEUE", default_value_t = 64,
           value_parser = clap::value_parser!(u16).range(1..))]
     pub queue: u16,
+
+    /// Whose turn it is among them: the cheapest by megapixels and operation, or whoever came first
+    #[arg(
+        long,
+        env = "SAFELIGHT_QUEUE_ORDER",
+        value_enum,
+        default_value = "cheapest"
+    )]
+    pub queue_order: QueueOrder,
 
     /// Longest wait for a worker
     #[arg(long, env = "SAFELIGHT_QUEUE_WAIT", default_value = "10s", value_parser = duration)]

@@ -76,6 +76,15 @@ impl Ephemerality {
     }
 }
 
+/// In which order complete uploads are worked on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum QueueOrder {
+    /// The cheapest first, by megapixels and operation; nobody is overtaken for more than 5 s.
+    Cheapest,
+    /// As they come.
+    Arrival,
+}
+
 /// How log records are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {

@@ -1,15 +1,60 @@
-//! Reads `models/manifest.toml`: what each model is, and how a picture goes in and comes out.
+//! `Entry`: what a model is, and how a picture goes in and comes out. The shape of one table of
+//! `models/manifest.toml`, and of the card beside an operator's own model.
 
 use serde::{Deserialize, Serialize};
 
 /// What a model is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Task {
     /// A picture in, a matte out.
     Cutout,
-    /// A picture in, a better picture of the same size out.
+    /// A picture in, the same without noise and compression artefacts out.
     Restore,
+    /// A picture in, the same with sharp edges out.
+    Deblur,
+    /// A picture in, the probability of damage for each pixel out.
+    Scratch,
+    /// A picture with holes in, a whole one out.
+    Inpaint,
+    /// A picture in, a larger one out.
+    Upscale,
+    /// A grey picture in, its colours out.
+    Colorize,
+    /// A picture in, the places of its faces out.
+    FaceDetect,
+    /// An aligned face in, the same in detail out.
+    FaceRestore,
+}
+
+impl Task {
+    /// Every task.
+    pub const ALL: [Self; 9] = [
+        Self::Cutout,
+        Self::Restore,
+        Self::Deblur,
+        Self::Scratch,
+        Self::Inpaint,
+        Self::Upscale,
+        Self::Colorize,
+        Self::FaceDetect,
+        Self::FaceRestore,
+    ];
+
+    /// The name, as the manifest writes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cutout => "cutout",
+            Self::Restore => "restore",
+            Self::Deblur => "deblur",
+            Self::Scratch => "scratch",
+            Self::Inpaint => "inpaint",
+            Self::Upscale => "upscale",
+            Self::Colorize => "colorize",
+            Self::FaceDetect => "face-detect",
+            Self::FaceRestore => "face-restore",
+        }
+    }
 }
 
 /// How a picture is brought to the size of a model's input.
@@ -18,19 +63,70 @@ pub enum Task {
 pub enum Resize {
     /// To a square of `size` pixels, whatever its shape.
     Stretch,
+    /// Into a square of `size` pixels, its shape kept; what is left over at the right or at the
+    /// bottom is black.
+    Letterbox,
+    /// So that its shorter side has `size` pixels; both sides become multiples of `multiple_of`.
+    ShortSide,
     /// Not at all: cut into overlapping tiles.
     Tile,
+    /// Not at all: the whole picture at once, filled up to multiples of `multiple_of`.
+    Whole,
 }
 
-/// What samples are divided by.
+/// What one tensor that goes into a model holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Input {
+    /// Three planes of colour.
+    Image,
+    /// Three planes of colour, 0 where there is a hole, and a fourth that is 1 there.
+    ImageMask,
+    /// One plane: 1 where there is a hole.
+    Mask,
+    /// One plane: 0 where there is a hole, 255 elsewhere.
+    Keep,
+    /// One number: how closely a face keeps to what is there (`fidelity`).
+    Fidelity,
+}
+
+/// The unit of the samples that go in, and of those that come out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Range {
-    /// By 255.
+    /// 0 to 1.
     #[default]
     One,
-    /// By the largest sample of the resized picture.
+    /// 0 to 255.
+    Byte,
+    /// In: divided by the largest sample of the resized picture.
     ImageMax,
+    /// Out: -1 to 1.
+    Signed,
+}
+
+/// What is done with each value of an output first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Activation {
+    /// Nothing.
+    #[default]
+    None,
+    /// The logistic function.
+    Sigmoid,
+    /// The output has a plane for each class: 1 where another than the first is the largest.
+    Argmax,
+}
+
+/// What the output of a colorizing model holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Colors {
+    /// The planes a and b of CIE Lab (D65).
+    #[default]
+    Ab,
+    /// Red, green and blue, of which only the colour is taken.
+    Rgb,
 }
 
 /// The filter of the resize to the model's input.
@@ -49,6 +145,7 @@ pub enum InputFilter {
 #[serde(deny_unknown_fields)]
 pub struct Entry {
     /// The name by which requests ask for it.
+    #[serde(default)]
     pub name: String,
     /// What it does.
     pub task: Task,
@@ -56,14 +153,18 @@ pub struct Entry {
     #[serde(default)]
     pub default: bool,
     /// The file's name.
+    #[serde(default)]
     pub file: String,
     /// Whether the file is part of the program.
     #[serde(default)]
     pub built_in: bool,
+    /// Where the file is fetched from, the first place first.
+    #[serde(default)]
+    pub urls: Vec<String>,
     /// SHA-256 of the file in hexadecimal; the catalogue's, until a file is loaded in its place.
     #[serde(default)]
     pub sha256: String,
-    /// Bytes of the file.
+    /// Bytes of the file; 0 where its publisher does not say.
     #[serde(default)]
     pub bytes: u64,
     /// SPDX name of its licence.
@@ -72,6 +173,10 @@ pub struct Entry {
     /// Whether the licence allows commercial use.
     #[serde(default)]
     pub commercial_use: bool,
+    /// Whether this project ran the file itself; the contract of the others is their publisher's,
+    /// tested with a stand-in of the same inputs and outputs.
+    #[serde(default)]
+    pub tested: bool,
     /// One sentence.
     #[serde(default)]
     pub about: String,
@@ -85,10 +190,22 @@ pub struct Entry {
     /// Width and height of the input must be multiples of this.
     #[serde(default = "one")]
     pub multiple_of: u32,
+    /// How many times larger than the input the output is.
+    #[serde(default = "one")]
+    pub factor: u32,
     /// The filter of that resize.
     #[serde(default)]
     pub filter: InputFilter,
-    /// What samples are divided by.
+    /// What goes into the model, in its order.
+    #[serde(default = "image")]
+    pub inputs: Vec<Input>,
+    /// The value of [`Input::Fidelity`], 0 to 1.
+    #[serde(default)]
+    pub fidelity: f32,
+    /// Whether blue comes first.
+    #[serde(default)]
+    pub bgr: bool,
+    /// The unit of samples.
     #[serde(default)]
     pub range: Range,
     /// Subtracted from each channel after that.
@@ -100,14 +217,100 @@ pub struct Entry {
     /// Which output holds the answer.
     #[serde(default)]
     pub output: usize,
-    /// Whether the output needs a sigmoid.
+    /// What is done with the values of the output first.
     #[serde(default)]
-    pub sigmoid: bool,
+    pub activation: Activation,
     /// Whether the output is stretched to 0..1.
     #[serde(default)]
     pub normalize: bool,
-    /// Memory of one run beyond the weights, in MiB.
+    /// The unit of the output, where it is pixels.
+    #[serde(default)]
+    pub output_range: Range,
+    /// What the output of a colorizing model holds.
+    #[serde(default)]
+    pub colors: Colors,
+    /// Memory of one run beyond the weights, in MiB; of models that take pictures as they are, of
+    /// a run on `size` x `size` pixels.
     pub peak_mib: u64,
+}
+
+impl Entry {
+    /// Bytes of one run beyond the weights, on a picture of so many pixels.
+    pub fn run_bytes(&self, pixels: u64) -> u64 {
+        let measured = u64::from(self.size).pow(2);
+        let run = self.peak_mib << 20;
+        match self.resize {
+            Resize::Stretch | Resize::Letterbox | Resize::Tile => run,
+            // Elongated pictures: at most so much is held as if they were taken as they are.
+            Resize::ShortSide => run * pixels.div_ceil(measured).clamp(1, 8),
+            Resize::Whole => (run as u128 * u128::from(pixels.max(measured))
+                / u128::from(measured))
+            .try_into()
+            .unwrap_or(u64::MAX),
+        }
+    }
+
+    /// The side of the input, where it is the same for every picture.
+    pub fn fixed_side(&self) -> Option<u32> {
+        match self.resize {
+            Resize::Stretch | Resize::Letterbox => Some(self.size),
+            Resize::Tile if self.multiple_of >= self.size + 2 * self.overlap => {
+                Some(self.multiple_of)
+            }
+            Resize::Tile | Resize::ShortSide | Resize::Whole => None,
+        }
+    }
+
+    /// Checks what no single key can know.
+    ///
+    /// # Errors
+    /// A sentence that names the keys.
+    pub fn check(&self) -> Result<(), String> {
+        let wrong = |what: &str| Err(what.to_owned());
+        if self.size == 0 || self.size > 4096 || self.multiple_of == 0 || self.multiple_of > 4096 {
+            return wrong("`size` and `multiple_of` are 1 to 4096 pixels");
+        }
+        if self.overlap >= self.size {
+            return wrong("`overlap` is less than `size`");
+        }
+        if self.std.contains(&0.0) || !self.std.iter().chain(&self.mean).all(|v| v.is_finite()) {
+            return wrong("`mean` and `std` are numbers, and no `std` is 0");
+        }
+        let sizes = match self.task {
+            Task::Upscale => &[2, 3, 4][..],
+            _ => &[1],
+        };
+        if !sizes.contains(&self.factor) {
+            return wrong("`factor` is 2, 3 or 4 where the task is upscale, and 1 elsewhere");
+        }
+        let fits: &[Resize] = match self.task {
+            Task::Cutout => &[Resize::Stretch, Resize::Letterbox, Resize::ShortSide],
+            Task::Colorize | Task::FaceRestore => &[Resize::Stretch],
+            Task::FaceDetect => &[Resize::Letterbox],
+            _ => &[Resize::Tile, Resize::Whole],
+        };
+        if !fits.contains(&self.resize) {
+            return wrong("`resize` does not fit the `task`");
+        }
+        let inputs: &[&[Input]] = match self.task {
+            Task::Inpaint => &[
+                &[Input::ImageMask],
+                &[Input::Image, Input::Mask],
+                &[Input::Image, Input::Keep],
+            ],
+            Task::FaceRestore => &[&[Input::Image], &[Input::Image, Input::Fidelity]],
+            _ => &[&[Input::Image]],
+        };
+        if !inputs.contains(&self.inputs.as_slice()) {
+            return wrong("`inputs` do not fit the `task`");
+        }
+        if self.range == Range::Signed || self.output_range == Range::ImageMax {
+            return wrong(
+                "`range` is one, byte or image-max; `output_range` is one, byte or signed",
+            );
+        }
+        Ok(())
+    }
 }
 
 fn unknown() -> String {
@@ -122,37 +325,18 @@ fn ones() -> [f32; 3] {
     [1.0; 3]
 }
 
-#[derive(Deserialize)]
-struct File {
-    model: Vec<Entry>,
-}
-
-/// The catalogue that is part of the program.
-///
-/// # Panics
-/// If the file in the repository is wrong; a test reads it.
-pub fn catalogue() -> Vec<Entry> {
-    let text = include_str!("../../models/manifest.toml");
-    toml::from_str::<File>(text)
-        .expect("models/manifest.toml is checked by a test")
-        .model
+fn image() -> Vec<Input> {
+    vec![Input::Image]
 }
 
 /// One entry of an operator's own: the TOML file beside the model file.
 ///
 /// # Errors
-/// What the parser says; the text is the operator's own.
+/// What the parser or [`Entry::check`] says; the text is the operator's own.
 pub fn own_entry(text: &str) -> Result<Entry, String> {
-    toml::from_str(text).map_err(|e| e.message().to_owned())
-}
-
-/// The weights that are part of the program, by file name.
-pub fn built_in(file: &str) -> Option<&'static [u8]> {
-    match file {
-        "cutout.onnx" => Some(include_bytes!("../../models/cutout.onnx")),
-        "restore.onnx" => Some(include_bytes!("../../models/restore.onnx")),
-        _ => None,
-    }
+    let entry: Entry = toml::from_str(text).map_err(|e| e.message().to_owned())?;
+    entry.check()?;
+    Ok(entry)
 }
 
 #[cfg(test)]
@@ -160,46 +344,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn built_in_models_are_the_ones_that_the_manifest_names() {
-        let built: Vec<_> = catalogue()
-            .into_iter()
-            .filter(|entry| entry.built_in)
-            .collect();
-        assert!(built.len() >= 2);
-        for entry in built {
-            let bytes = built_in(&entry.file).expect("a built-in file is embedded");
-            assert_eq!(
-                (bytes.len() as u64, crate::digest::of(bytes)),
-                (entry.bytes, entry.sha256),
-                "{}",
-                entry.name
-            );
+    fn an_unknown_key_and_keys_that_do_not_fit_are_refused() {
+        let card = |more: &str| {
+            own_entry(&format!(
+                "resize = 'stretch'\nsize = 320\npeak_mib = 9\n{more}"
+            ))
+        };
+        assert!(card("task = 'cutout'").is_ok());
+        for (wrong, names) in [
+            ("task = 'cutout'\ncolour = 1", "colour"),
+            ("task = 'cutout'\nfactor = 2", "factor"),
+            ("task = 'inpaint'", "resize"),
+            ("task = 'cutout'\noverlap = 320", "overlap"),
+            ("task = 'cutout'\nstd = [1, 0, 1]", "std"),
+            ("task = 'cutout'\ninputs = ['image', 'mask']", "inputs"),
+            ("task = 'cutout'\nrange = 'signed'", "range"),
+        ] {
+            let said = card(wrong).unwrap_err();
+            assert!(said.contains(names), "{wrong}: {said}");
         }
     }
 
     #[test]
-    fn each_task_has_one_default_and_each_model_a_licence() {
-        let all = catalogue();
-        for task in [Task::Cutout, Task::Restore] {
-            let defaults = all.iter().filter(|e| e.task == task && e.default).count();
-            assert_eq!(defaults, 1, "{task:?}");
+    fn the_names_of_tasks_are_those_of_the_manifest() {
+        for task in Task::ALL {
+            assert_eq!(serde_json::json!(task), task.name());
         }
-        for entry in &all {
-            assert!(
-                entry.license != "unknown" && entry.sha256.len() == 64,
-                "{}",
-                entry.name
-            );
-            assert!(
-                entry.overlap < entry.size && entry.multiple_of > 0,
-                "{}",
-                entry.name
-            );
-        }
-    }
-
-    #[test]
-    fn an_unknown_key_is_refused() {
-        assert!(own_entry("name = 'x'\ntask = 'cutout'\ncolour = 1").is_err());
     }
 }

@@ -1,45 +1,94 @@
 //! `Engine`: a model's name in, its answer to a picture out. Loads models and keeps them.
 
+pub mod catalogue;
+mod colorize;
+mod faces;
+mod inpaint;
+pub mod library;
 pub mod manifest;
 mod pool;
 mod session;
+mod tasks;
 mod tensor;
 mod tiles;
+mod upscale;
 
 use std::{
     collections::BTreeMap,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Instant,
+    path::Path,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
+pub use faces::Face;
 pub use session::LIBRARY;
 
+use library::{Library, Place};
 use manifest::{Entry, Task};
 use pool::Pool;
 use session::{Model, Runtime};
 
 use crate::{
-    cancel::Cancel,
-    config::{EngineSettings, ModelChoice},
-    digest,
-    error::Error,
-    frame::{Frame, Layout, Mask},
+    config::{Device, EngineSettings},
+    error::{Error, Lack},
     observe::Metrics,
 };
+
+/// When models are loaded that nobody named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loading {
+    /// All of them at once: a service whose first request must not wait, and whose clients must
+    /// not decide how much memory it takes.
+    AtOnce,
+    /// Each when it is first needed: a command that needs one of them.
+    OnDemand,
+}
+
+/// A file above this size (64 MiB) is loaded once, and runs with the threads of all workers; the
+/// instances of a smaller one run beside each other.
+const LARGE: usize = 64 << 20;
 
 /// A model of the catalogue, with its instances where it is loaded.
 struct Known {
     entry: Entry,
-    pool: Option<Pool>,
+    place: Place,
+    lack: Option<Lack>,
+    loaded: OnceLock<Loaded>,
 }
 
-/// Every known model; those that were asked for, and the built-in ones, loaded.
+struct Loaded {
+    pool: Pool,
+    device: Device,
+}
+
+/// What there is to say of a model.
+#[derive(Debug, Clone, Copy)]
+pub struct Status<'a> {
+    /// What it is.
+    pub entry: &'a Entry,
+    /// Where its file is.
+    pub place: &'a Place,
+    /// Whether it can be used at once.
+    pub loaded: bool,
+    /// Whether it is a default.
+    pub default: bool,
+    /// What it runs on, where it is loaded.
+    pub device: Option<Device>,
+}
+
+/// Every known model; those that can be used, loaded or about to be.
 pub struct Engine {
     models: BTreeMap<String, Known>,
-    defaults: Vec<(Task, String)>,
+    /// A task, the factor of its model, the model's name; the first of a task first.
+    defaults: Vec<(Task, u32, String)>,
     runtime: Runtime,
     metrics: Arc<Metrics>,
+    /// What a model may run on, the preferred first; the processor last, unless it must not be.
+    devices: Vec<Device>,
+    workers: usize,
+    /// Why a model runs on something else than was asked for, or could not be loaded.
+    notes: Mutex<Vec<String>>,
+    /// Held while a model is loaded that is needed for the first time.
+    opening: Mutex<()>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -49,94 +98,151 @@ impl std::fmt::Debug for Engine {
 }
 
 impl Engine {
-    /// Loads ONNX Runtime, the built-in models and those of `settings`, one instance a worker.
+    /// Loads ONNX Runtime, the models that `settings` name, and, if `loading` says so, those that
+    /// are built in or were pulled.
     ///
     /// # Errors
-    /// A sentence: the library is missing, a file is missing or wrong, a name is unknown.
-    pub fn open(settings: &EngineSettings, metrics: Arc<Metrics>) -> Result<Self, String> {
+    /// A sentence: the library is missing, a file is missing or wrong, a name is unknown, a device
+    /// that is required is not there.
+    pub fn open(
+        settings: &EngineSettings,
+        metrics: Arc<Metrics>,
+        loading: Loading,
+    ) -> Result<Self, String> {
         let runtime = Runtime::load(settings.onnxruntime.as_deref())?;
         metrics.set_runtime(env!("CARGO_PKG_VERSION"), runtime.version());
-        let mut files = BTreeMap::new();
-        let mut entries: BTreeMap<_, _> = manifest::catalogue()
-            .into_iter()
-            .map(|entry| (entry.name.clone(), entry))
-            .collect();
-        for ModelChoice { name, file } in &settings.model {
-            if let Some(file) = file {
-                if !entries.contains_key(name) {
-                    entries.insert(name.clone(), own_entry(name, file)?);
-                }
-                files.insert(name.clone(), file.clone());
-            } else if !entries.contains_key(name) {
-                let known: Vec<_> = entries.keys().map(String::as_str).collect();
-                return Err(format!(
-                    "--model {name} is not known; known are {}",
-                    known.join(", ")
-                ));
-            }
-        }
+        let library = Library::open(&settings.models)?;
+        let devices = session::devices(settings.device, settings.require_device)?;
         let mut engine = Self {
             models: BTreeMap::new(),
             defaults: Vec::new(),
             runtime,
             metrics,
+            devices,
+            workers: settings.worker_count(),
+            notes: Mutex::default(),
+            opening: Mutex::default(),
         };
-        for (name, mut entry) in entries {
-            let pool = engine.load(&mut entry, files.get(&name), settings.worker_count())?;
-            engine.models.insert(name, Known { entry, pool });
+        let named = |name: &str| {
+            settings
+                .models
+                .model
+                .iter()
+                .any(|choice| choice.name == name)
+        };
+        for entry in library.entries() {
+            let place = library.place(entry);
+            let lack = match &place {
+                Place::Nowhere => Some(Lack::File),
+                _ if library.needs_acceptance(entry) && !settings.models.accepts(&entry.name) => {
+                    Some(Lack::License)
+                }
+                // Whoever uses rembg on this machine may have gigabytes of models there.
+                Place::Rembg(_) if !named(&entry.name) => Some(Lack::Choice),
+                _ => None,
+            };
+            let mut known = Known {
+                entry: entry.clone(),
+                place,
+                lack,
+                loaded: OnceLock::new(),
+            };
+            if known.lack.is_none() && (loading == Loading::AtOnce || named(&entry.name)) {
+                let loaded = engine.load(&mut known.entry, &known.place)?;
+                known.loaded = OnceLock::from(loaded);
+            }
+            engine.models.insert(entry.name.clone(), known);
         }
-        engine.choose_defaults(&settings.model)?;
+        engine.choose_defaults(settings)?;
         Ok(engine)
     }
 
-    fn load(
-        &self,
-        entry: &mut Entry,
-        file: Option<&PathBuf>,
-        instances: usize,
-    ) -> Result<Option<Pool>, String> {
+    /// Loads a model: on the first of the devices that takes it.
+    fn load(&self, entry: &mut Entry, place: &Place) -> Result<Loaded, String> {
         let own;
-        let bytes: &[u8] = match (file, entry.built_in) {
-            (Some(file), _) => {
-                let unreadable = |e| format!("--model {}: {}: {e}", entry.name, file.display());
-                own = std::fs::read(file).map_err(unreadable)?;
-                // What is listed is what runs, whatever the catalogue says of another file.
-                (entry.sha256, entry.bytes) = (digest::of(&own), own.len() as u64);
+        let bytes: &[u8] = match place {
+            Place::BuiltIn => catalogue::built_in(&entry.file)
+                .ok_or_else(|| format!("{} is not part of this program", entry.file))?,
+            _ => {
+                own = library::read(entry, place)?;
                 &own
             }
-            (None, true) => manifest::built_in(&entry.file)
-                .ok_or_else(|| format!("{} is not part of this program", entry.file))?,
-            (None, false) => return Ok(None),
         };
-        let load = |_| Ok(Box::new(self.runtime.model(entry, bytes)?) as Box<dyn Model>);
-        let models = (0..instances)
-            .map(load)
-            .collect::<Result<Vec<_>, String>>()?;
-        let labels = [entry.name.as_str(), entry.license.as_str()];
-        self.metrics.model_loaded.with_label_values(&labels).set(1);
-        Ok(Some(Pool::new(models)))
-    }
-
-    /// The first model of a task that the settings name, else the catalogue's default.
-    fn choose_defaults(&mut self, chosen: &[ModelChoice]) -> Result<(), String> {
-        for task in [Task::Cutout, Task::Restore] {
-            let named = chosen
-                .iter()
-                .find(|c| self.models[&c.name].entry.task == task);
-            if let Some(ModelChoice { name, .. }) = named {
-                if self.models[name].pool.is_none() {
-                    return Err(format!(
-                        "--model {name} is not installed; name its file: --model {name}=FILE"
-                    ));
+        let instances = if bytes.len() > LARGE { 1 } else { self.workers };
+        let threads = (self.workers / instances).max(1);
+        let mut refused = String::new();
+        for &device in &self.devices {
+            let load = |_| {
+                let model = self.runtime.model(entry, bytes, threads, device)?;
+                Ok(Box::new(model) as Box<dyn Model>)
+            };
+            match (0..instances).map(load).collect::<Result<Vec<_>, String>>() {
+                Ok(models) => {
+                    if !refused.is_empty() {
+                        self.note(format!("{refused}; it runs on {}", device.name()));
+                    }
+                    let labels = [entry.name.as_str(), entry.license.as_str(), device.name()];
+                    self.metrics.model_loaded.with_label_values(&labels).set(1);
+                    let pool = Pool::new(models);
+                    return Ok(Loaded { pool, device });
                 }
-                self.defaults.push((task, name.clone()));
-            } else {
-                let mut all = self.models.values().map(|known| &known.entry);
-                let default = all.find(|entry| entry.task == task && entry.default);
-                self.defaults
-                    .extend(default.map(|entry| (task, entry.name.clone())));
+                Err(why) => refused = format!("{why} (on {})", device.name()),
             }
         }
+        // On the processor alone the device is nothing to speak of.
+        let only = self.devices == [Device::Cpu];
+        Err(refused
+            .strip_suffix(" (on cpu)")
+            .filter(|_| only)
+            .unwrap_or(&refused)
+            .to_owned())
+    }
+
+    fn note(&self, text: String) {
+        self.notes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(text);
+    }
+
+    /// Why models run on something else than was asked for, or could not be loaded, since this was
+    /// asked last.
+    pub fn take_notes(&self) -> Vec<String> {
+        std::mem::take(&mut *self.notes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// For each task (and each factor of upscaling) the first model that the settings name, else
+    /// the catalogue's default, else the first that can be used.
+    fn choose_defaults(&mut self, settings: &EngineSettings) -> Result<(), String> {
+        let chosen = &settings.models.model;
+        for choice in chosen {
+            let known = &self.models[&choice.name];
+            if let Some(lack) = known.lack {
+                let model = known.entry.name.clone();
+                return Err(Error::ModelMissing { model, lack }.to_string());
+            }
+        }
+        let named = chosen
+            .iter()
+            .filter_map(|choice| self.models.get(&choice.name));
+        let usable = |known: &&Known| known.lack.is_none();
+        let all = || self.models.values();
+        let preferred = all().filter(|known| known.entry.default);
+        let order = named
+            .chain(preferred.clone().filter(usable))
+            .chain(all().filter(usable))
+            .chain(preferred);
+        let mut defaults: Vec<(Task, u32, String)> = Vec::new();
+        for Known { entry, .. } in order {
+            let place = (entry.task, entry.factor);
+            if !defaults
+                .iter()
+                .any(|(task, factor, _)| (*task, *factor) == place)
+            {
+                defaults.push((entry.task, entry.factor, entry.name.clone()));
+            }
+        }
+        self.defaults = defaults;
         Ok(())
     }
 
@@ -150,42 +256,89 @@ impl Engine {
         self.runtime.file()
     }
 
-    /// Every known model: its entry, whether it is loaded, whether it is a default.
-    pub fn models(&self) -> impl Iterator<Item = (&Entry, bool, bool)> {
-        self.models.values().map(|known| {
-            let default = self
-                .defaults
-                .iter()
-                .any(|(_, name)| *name == known.entry.name);
-            (&known.entry, known.pool.is_some(), default)
+    /// Every known model.
+    pub fn models(&self) -> impl Iterator<Item = Status<'_>> {
+        self.models.values().map(|known| Status {
+            entry: &known.entry,
+            place: &known.place,
+            loaded: known.loaded.get().is_some(),
+            default: known.lack.is_none()
+                && self
+                    .defaults
+                    .iter()
+                    .any(|(.., name)| *name == known.entry.name),
+            device: known.loaded.get().map(|loaded| loaded.device),
         })
+    }
+
+    /// What models run on: the device of the loaded ones, the slowest of them where they differ.
+    pub fn device(&self) -> Device {
+        let used = self.models().filter_map(|model| model.device);
+        let place = |device: &Device| self.devices.iter().position(|known| known == device);
+        used.max_by_key(place).unwrap_or(Device::Cpu)
     }
 
     /// The model of a task: `name`, or the default where there is none.
     ///
     /// # Errors
     /// [`Error::BadValue`] where there is no such model, [`Error::ModelMissing`] where it is
-    /// known but not installed.
+    /// known but cannot be used.
     pub fn entry(&self, task: Task, name: Option<&str>) -> Result<&Entry, Error> {
-        self.known(task, name).map(|(entry, _)| entry)
+        self.known(task, name).map(|known| &known.entry)
     }
 
-    fn known(&self, task: Task, name: Option<&str>) -> Result<(&Entry, &Pool), Error> {
+    /// The model that enlarges to `factor` times the size: `name`, or the default for that factor.
+    ///
+    /// # Errors
+    /// As [`Engine::entry`]; [`Error::BadValue`] where the model is not for that factor.
+    pub fn upscaler(&self, name: Option<&str>, factor: u32) -> Result<&Entry, Error> {
+        self.upscale_model(name, factor).map(|known| &known.entry)
+    }
+
+    fn known(&self, task: Task, name: Option<&str>) -> Result<&Known, Error> {
+        let mut defaults = self.defaults.iter();
         let default = || {
-            self.defaults
-                .iter()
-                .find(|(of, _)| *of == task)
-                .map(|(_, n)| n.as_str())
+            defaults
+                .find(|(of, ..)| *of == task)
+                .map(|(.., n)| n.as_str())
         };
-        let known = name.or_else(default).and_then(|name| self.models.get(name));
+        self.named(task, name.or_else(default))
+    }
+
+    fn upscale_model(&self, name: Option<&str>, factor: u32) -> Result<&Known, Error> {
+        let factor = factor.max(1);
+        let default = || {
+            let fits = |own: &u32| own.is_multiple_of(factor);
+            let ours = self.defaults.iter();
+            let ours = ours.filter(|(task, own, _)| *task == Task::Upscale && fits(own));
+            // One that is here before one that is not, then one for this very factor.
+            let worth = |(_, own, name): &&(Task, u32, String)| {
+                (self.models[name].lack.is_none(), *own == factor)
+            };
+            ours.max_by_key(worth).map(|(.., name)| name.as_str())
+        };
+        let found = self.named(Task::Upscale, name.or_else(default))?;
+        match found.entry.factor.is_multiple_of(factor) {
+            true => Ok(found),
+            false => Err(Error::bad_value(
+                "scale",
+                format!("1 or {}, the factor of that model", found.entry.factor),
+            )),
+        }
+    }
+
+    fn named(&self, task: Task, name: Option<&str>) -> Result<&Known, Error> {
+        let known = name.and_then(|name| self.models.get(name));
         match known.filter(|known| known.entry.task == task) {
             Some(Known {
                 entry,
-                pool: Some(pool),
-            }) => Ok((entry, pool)),
-            Some(Known { entry, pool: None }) => Err(Error::ModelMissing {
+                lack: Some(lack),
+                ..
+            }) => Err(Error::ModelMissing {
                 model: entry.name.clone(),
+                lack: *lack,
             }),
+            Some(known) => Ok(known),
             None => {
                 let all = self
                     .models
@@ -200,83 +353,25 @@ impl Engine {
         }
     }
 
-    /// Runs every loaded model once, so that the first request does not pay for what is done
-    /// only once.
-    ///
-    /// # Errors
-    /// A sentence that names the model that cannot be run.
-    pub fn warm_up(&self) -> Result<(), String> {
-        let frame = Frame::filled(64, 64, Layout::Rgb, [128; 4]);
-        for known in self.models.values().filter(|known| known.pool.is_some()) {
-            let name = Some(known.entry.name.as_str());
-            let run = match known.entry.task {
-                Task::Cutout => self.matte(name, &frame, &Cancel::new()).map(drop),
-                Task::Restore => self
-                    .restore(name, frame.clone(), 1.0, &Cancel::new())
-                    .map(drop),
-            };
-            run.map_err(|_| format!("model {} cannot be run", known.entry.name))?;
+    /// The instances of a model, loaded now where they are not yet.
+    fn instances<'a>(&self, known: &'a Known) -> Result<&'a Pool, Error> {
+        if let Some(loaded) = known.loaded.get() {
+            return Ok(&loaded.pool);
         }
-        Ok(())
+        let _one = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.loaded.get().is_none() {
+            let loaded = self.load(&mut known.entry.clone(), &known.place);
+            let loaded = loaded.map_err(|why| {
+                self.note(why);
+                Error::ModelFailed
+            })?;
+            // Nobody else sets it while the lock is held.
+            let _ = known.loaded.set(loaded);
+        }
+        known
+            .loaded
+            .get()
+            .map(|loaded| &loaded.pool)
+            .ok_or(Error::ModelFailed)
     }
-
-    /// The coarse matte of a picture, of the model's own size.
-    ///
-    /// # Errors
-    /// As [`Engine::entry`]; [`Error::ModelFailed`]; [`Error::Cancelled`].
-    pub fn matte(&self, name: Option<&str>, frame: &Frame, cancel: &Cancel) -> Result<Mask, Error> {
-        let (entry, pool) = self.known(Task::Cutout, name)?;
-        let input = tensor::stretched(frame, entry);
-        cancel.check()?;
-        let output = self.timed(entry, || pool.check_out().run(input))?;
-        tensor::matte(&output, entry)
-    }
-
-    /// A restored picture, mixed with the original: `strength` 1 is all restored.
-    ///
-    /// # Errors
-    /// As [`Engine::matte`]; looked at between tiles.
-    pub fn restore(
-        &self,
-        name: Option<&str>,
-        frame: Frame,
-        strength: f32,
-        cancel: &Cancel,
-    ) -> Result<Frame, Error> {
-        let (entry, pool) = self.known(Task::Restore, name)?;
-        let mut model = pool.check_out();
-        tiles::apply(frame, entry, strength, |input| {
-            cancel.check()?;
-            self.timed(entry, || model.run(input))
-        })
-    }
-
-    fn timed<T>(&self, entry: &Entry, run: impl FnOnce() -> T) -> T {
-        let start = Instant::now();
-        let result = run();
-        let seconds = start.elapsed().as_secs_f64();
-        self.metrics
-            .inference_duration
-            .with_label_values(&[&entry.name])
-            .observe(seconds);
-        result
-    }
-}
-
-/// The entry of an operator's own model, from the TOML file beside it.
-fn own_entry(name: &str, file: &Path) -> Result<Entry, String> {
-    let card = file.with_extension("toml");
-    let text = std::fs::read_to_string(&card).map_err(|e| {
-        format!(
-            "--model {name}: {} says how to use the model: {e}",
-            card.display()
-        )
-    })?;
-    let entry = manifest::own_entry(&text).map_err(|e| format!("{}: {e}", card.display()))?;
-    Ok(Entry {
-        name: name.to_owned(),
-        default: false,
-        built_in: false,
-        ..entry
-    })
 }

@@ -3,9 +3,14 @@
 use std::{
     ops::{Deref, DerefMut},
     sync::{Condvar, Mutex, PoisonError},
+    time::Duration,
 };
 
 use super::session::Model;
+use crate::{cancel::Cancel, error::Error};
+
+/// How often a wait looks whether anybody still waits for the work.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Instances of one model.
 pub struct Pool {
@@ -22,22 +27,33 @@ impl Pool {
         }
     }
 
-    /// Waits for an instance. There are as many as workers, so the wait is short; it comes back
-    /// when the guard is dropped, after a panic too.
-    pub fn check_out(&self) -> CheckedOut<'_> {
+    /// Waits for an instance, as long as `cancel` lets it: of a large model there may be one for all
+    /// workers. It comes back when the guard is dropped, after a panic too.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`], [`Error::DeadlinePassed`].
+    pub fn check_out(&self, cancel: &Cancel) -> Result<CheckedOut<'_>, Error> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             if let Some(model) = idle.pop() {
-                return CheckedOut {
+                return Ok(CheckedOut {
                     model: Some(model),
                     pool: self,
-                };
+                });
             }
-            idle = self
-                .returned
-                .wait(idle)
-                .unwrap_or_else(PoisonError::into_inner);
+            cancel.check()?;
+            let waited = self.returned.wait_timeout(idle, LOOK);
+            idle = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+
+    /// An instance, where one is idle.
+    pub fn try_check_out(&self) -> Option<CheckedOut<'_>> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.pop().map(|model| CheckedOut {
+            model: Some(model),
+            pool: self,
+        })
     }
 }
 

@@ -1,5 +1,8 @@
 //! The door to ONNX Runtime: loads the library, builds sessions, runs them.
 
+mod contract;
+mod device;
+
 use std::{
     fs::File,
     io::Read,
@@ -7,29 +10,31 @@ use std::{
     sync::Arc,
 };
 
-use ndarray::{Array4, ArrayD};
+use half::f16;
+use ndarray::ArrayD;
 use ort::{
     environment::Environment,
-    ep::CPU,
     logging::LogLevel,
-    session::{Session, builder::SessionBuilder},
-    value::TensorRef,
+    session::{Session, SessionInputValue, builder::SessionBuilder},
+    value::{DynValue, Tensor},
 };
 
 use super::manifest::Entry;
 use crate::{
+    config::Device,
     error::Error,
     harden::fault::{self, Place},
 };
+use contract::Element;
+pub use device::devices;
 
-/// A loaded model: a batch of one picture in, one array out.
+/// A loaded model: a batch of one picture in, its answers out.
 pub trait Model: Send {
-    /// Runs the model on `input` (1 x 3 x height x width) and returns the output that the
-    /// manifest names.
+    /// Runs the model on its inputs, in their order, and returns the outputs that its task needs.
     ///
     /// # Errors
     /// [`Error::ModelFailed`]; the cause is not for clients, and may quote tensors.
-    fn run(&mut self, input: Array4<f32>) -> Result<ArrayD<f32>, Error>;
+    fn run(&mut self, inputs: Vec<ArrayD<f32>>) -> Result<Vec<ArrayD<f32>>, Error>;
 }
 
 /// The ONNX Runtime library, loaded once for the process.
@@ -102,41 +107,42 @@ impl Runtime {
         &self.file
     }
 
-    /// Loads a model from its bytes, with one thread and no memory that outlives a run.
+    /// Loads a model from its bytes, with no memory that outlives a run.
     ///
     /// # Errors
-    /// A sentence: not a model, or not of the shape that its entry promises.
-    pub fn model(&self, entry: &Entry, bytes: &[u8]) -> Result<OrtModel, String> {
+    /// A sentence: not a model, or its inputs and outputs are not what its entry promises.
+    pub fn model(
+        &self,
+        entry: &Entry,
+        bytes: &[u8],
+        threads: usize,
+        device: Device,
+    ) -> Result<OrtModel, String> {
         let failed = |e: &dyn std::fmt::Display| format!("model {}: {e}", entry.name);
         let session = self
-            .builder()
+            .builder(threads, device)
             .map_err(|e| failed(&e))?
             .commit_from_memory(bytes)
             .map_err(|e| failed(&e))?;
-        if session.inputs().len() != 1 || session.outputs().len() <= entry.output {
-            return Err(failed(&format!(
-                "expected one input and at least {} outputs, found {} and {}",
-                entry.output + 1,
-                session.inputs().len(),
-                session.outputs().len()
-            )));
-        }
-        let output = session.outputs()[entry.output].name().to_owned();
-        Ok(OrtModel { session, output })
+        let (inputs, outputs) =
+            contract::check(entry, session.inputs(), session.outputs()).map_err(|e| failed(&e))?;
+        Ok(OrtModel {
+            session,
+            inputs,
+            outputs,
+        })
     }
 
-    fn builder(&self) -> ort::Result<SessionBuilder> {
-        // One thread each, since many sessions with one thread give the best throughput, and no
-        // spinning, since that takes the processor from other sessions. The arena and the memory
+    fn builder(&self, threads: usize, device: Device) -> ort::Result<SessionBuilder> {
+        // No spinning, since that takes the processor from other sessions. The arena and the memory
         // pattern keep tensors after the run, so they are off: contract E9.
         let keeps = fault::unwiped();
-        let cpu = CPU::default().with_arena_allocator(keeps).build();
         Ok(Session::builder(&self.environment)?
-            .with_intra_threads(1)?
+            .with_intra_threads(threads)?
             .with_inter_threads(1)?
             .with_intra_op_spinning(false)?
             .with_memory_pattern(keeps)?
-            .with_execution_providers([cpu])?)
+            .with_execution_providers(device::providers(device, keeps))?)
     }
 }
 
@@ -180,26 +186,51 @@ fn find() -> Option<PathBuf> {
 /// A session of ONNX Runtime.
 pub struct OrtModel {
     session: Session,
-    output: String,
+    inputs: Vec<Element>,
+    outputs: Vec<(String, Element)>,
 }
 
 impl Model for OrtModel {
-    fn run(&mut self, input: Array4<f32>) -> Result<ArrayD<f32>, Error> {
+    fn run(&mut self, inputs: Vec<ArrayD<f32>>) -> Result<Vec<ArrayD<f32>>, Error> {
         fault::pass(Place::Inference);
-        if fault::fails(Place::Inference) {
+        if fault::fails(Place::Inference) || inputs.len() != self.inputs.len() {
             return Err(Error::ModelFailed);
         }
-        let tensor = TensorRef::from_array_view(input.view()).map_err(|_| Error::ModelFailed)?;
+        let values = inputs.into_iter().zip(&self.inputs);
+        let values: ort::Result<Vec<_>> = values
+            .map(|(array, element)| value(array, *element))
+            .collect();
+        let values = values.map_err(|_| Error::ModelFailed)?;
         let outputs = self
             .session
-            .run(ort::inputs![tensor])
+            .run(values.as_slice())
             .map_err(|_| Error::ModelFailed)?;
-        let output = outputs
-            .get(self.output.as_str())
-            .ok_or(Error::ModelFailed)?;
-        let array = output
-            .try_extract_array::<f32>()
-            .map_err(|_| Error::ModelFailed)?;
-        Ok(array.to_owned())
+        let wanted = self.outputs.iter().map(|(name, element)| {
+            let output = outputs.get(name.as_str()).ok_or(Error::ModelFailed)?;
+            array(output, *element).map_err(|_| Error::ModelFailed)
+        });
+        wanted.collect()
     }
+}
+
+/// An array as the element type that a model takes.
+fn value(array: ArrayD<f32>, element: Element) -> ort::Result<SessionInputValue<'static>> {
+    Ok(match element {
+        Element::F32 => Tensor::from_array(array)?.into(),
+        Element::F16 => Tensor::from_array(array.mapv(f16::from_f32))?.into(),
+        Element::F64 => Tensor::from_array(array.mapv(f64::from))?.into(),
+        Element::U8 => {
+            let byte = |v: f32| v.round().clamp(0.0, 255.0) as u8;
+            Tensor::from_array(array.mapv(byte))?.into()
+        }
+    })
+}
+
+fn array(output: &DynValue, element: Element) -> ort::Result<ArrayD<f32>> {
+    Ok(match element {
+        Element::F32 => output.try_extract_array::<f32>()?.to_owned(),
+        Element::F16 => output.try_extract_array::<f16>()?.mapv(f16::to_f32),
+        Element::F64 => output.try_extract_array::<f64>()?.mapv(|v| v as f32),
+        Element::U8 => output.try_extract_array::<u8>()?.mapv(f32::from),
+    })
 }

@@ -1,109 +1,209 @@
 //! `Frame` to tensor and tensor to `Mask` or pixels: resize, normalise, layout.
 
+mod lanczos;
+
 use ndarray::{Array4, ArrayD};
 
-use super::manifest::{Entry, InputFilter, Range};
+use super::manifest::{Activation, Entry, InputFilter, Range, Resize};
 use crate::{
     error::Error,
     frame::{Filter, Frame, Layout, Mask, Rect},
 };
 
-/// The whole picture, stretched to the model's input: 1 x 3 x size x size.
-pub fn stretched(frame: &Frame, entry: &Entry) -> Array4<f32> {
+/// What each sample of a channel becomes: one table for red, green and blue of the tensor's order.
+pub struct Scale([[f32; 256]; 3]);
+
+impl Scale {
+    /// The tables of an entry; `largest` is the largest sample of the picture.
+    pub fn new(entry: &Entry, largest: u8) -> Self {
+        let unit = match entry.range {
+            Range::One | Range::Signed => 255.0,
+            Range::Byte => 1.0,
+            // The floor keeps a black picture from dividing by zero (rembg uses the same).
+            Range::ImageMax => f32::from(largest).max(1e-6),
+        };
+        let mut tables = [[0.0; 256]; 3];
+        for (c, table) in tables.iter_mut().enumerate() {
+            for (v, value) in table.iter_mut().enumerate() {
+                *value = (v as f32 / unit - entry.mean[c]) / entry.std[c];
+            }
+        }
+        Self(tables)
+    }
+
+    fn plane(&self, c: usize) -> &[f32; 256] {
+        &self.0[c]
+    }
+}
+
+/// The sample of a pixel that goes into plane `c`. A grey picture has one for all three.
+fn channel(entry: &Entry, layout_channels: usize, c: usize) -> usize {
+    let c = if entry.bgr { 2 - c } else { c };
+    c.min(layout_channels.min(3) - 1)
+}
+
+/// The whole picture at the model's input size, and the part of that which it takes (width and
+/// height, 0 to 1; all of it but for letterboxes).
+pub fn fitted(frame: &Frame, entry: &Entry) -> (Array4<f32>, (f32, f32)) {
+    let (width, height) = (f64::from(frame.width()), f64::from(frame.height()));
+    let size = f64::from(entry.size);
+    let side = |length: f64| (length.round() as u32).max(1);
+    let multiple = |length: f64| {
+        let m = entry.multiple_of;
+        (((length / f64::from(m)).round() as u32) * m).max(m)
+    };
+    match entry.resize {
+        Resize::Letterbox => {
+            let scale = size / width.max(height);
+            let (w, h) = (side(width * scale), side(height * scale));
+            let tensor = placed(frame, (w, h), (entry.size, entry.size), entry);
+            (tensor, (w as f32 / size as f32, h as f32 / size as f32))
+        }
+        Resize::ShortSide => {
+            let scale = size / width.min(height);
+            // Elongated pictures are held to what `Entry::run_bytes` counts.
+            let longest = 8 * entry.size;
+            let (w, h) = (multiple(width * scale), multiple(height * scale));
+            let shape = (w.min(longest), h.min(longest));
+            (placed(frame, shape, shape, entry), (1.0, 1.0))
+        }
+        Resize::Stretch | Resize::Tile | Resize::Whole => {
+            let shape = (entry.size, entry.size);
+            (placed(frame, shape, shape, entry), (1.0, 1.0))
+        }
+    }
+}
+
+/// The picture at the size `inner`, at the upper left of planes of the size `outer`.
+fn placed(frame: &Frame, inner: (u32, u32), outer: (u32, u32), entry: &Entry) -> Array4<f32> {
     let filter = match entry.filter {
         InputFilter::Bilinear => Filter::Bilinear,
         InputFilter::Lanczos3 => Filter::Lanczos3,
     };
-    let small = frame.resized(entry.size, entry.size, filter);
-    let side = entry.size as usize;
+    let small = match (filter, frame.layout()) {
+        (Filter::Lanczos3, Layout::Rgb | Layout::Gray) => lanczos::resized(frame, inner.0, inner.1),
+        (filter, _) => frame.resized(inner.0, inner.1, filter),
+    };
     let n = small.layout().channels();
-    let largest = match entry.range {
-        Range::One => 255.0,
-        // The floor keeps a black picture from dividing by zero (rembg uses the same).
-        Range::ImageMax => {
-            let colours = small
-                .data()
-                .chunks_exact(n)
-                .flat_map(|p| p[..n.min(3)].iter());
-            f32::from(colours.copied().max().unwrap_or(0)).max(1e-6)
-        }
-    };
-    let mut tensor = Array4::zeros((1, 3, side, side));
-    let planes = tensor.as_slice_mut().expect("a fresh array is contiguous");
-    for (c, plane) in planes.chunks_exact_mut(side * side).enumerate() {
-        // A grey picture has one channel for all three planes.
-        let channel = c.min(n - 1);
-        let (mean, scale) = (entry.mean[c], 1.0 / entry.std[c]);
-        for (value, pixel) in plane.iter_mut().zip(small.data().chunks_exact(n)) {
-            *value = (f32::from(pixel[channel]) / largest - mean) * scale;
-        }
-    }
-    tensor
-}
-
-/// The matte in a model's output (1 x 1 x h x w, or less ones).
-///
-/// # Errors
-/// [`Error::ModelFailed`] where the output is no single plane of finite numbers.
-pub fn matte(output: &ArrayD<f32>, entry: &Entry) -> Result<Mask, Error> {
-    let shape: Vec<usize> = output.shape().to_vec();
-    let [.., height, width] = shape[..] else {
-        return Err(Error::ModelFailed);
-    };
-    // U-2-Net's own code takes the first plane where there are more.
-    let plane = height * width;
-    let values: Vec<f32> = output.iter().take(plane).copied().collect();
-    if plane == 0 || values.len() < plane || values.iter().any(|v| !v.is_finite()) {
-        return Err(Error::ModelFailed);
-    }
-    let activated = |v: f32| {
-        if entry.sigmoid {
-            1.0 / (1.0 + (-v).exp())
-        } else {
-            v
-        }
-    };
-    let (mut low, mut high) = (0.0, 1.0);
-    if entry.normalize {
-        low = values
-            .iter()
-            .copied()
-            .map(activated)
-            .fold(f32::INFINITY, f32::min);
-        high = values
-            .iter()
-            .copied()
-            .map(activated)
-            .fold(f32::NEG_INFINITY, f32::max);
-    }
-    let scale = 255.0 / (high - low).max(1e-6);
-    let to_byte = |v: f32| ((activated(v) - low) * scale).round().clamp(0.0, 255.0) as u8;
-    let data = values.into_iter().map(to_byte).collect();
-    Ok(Mask::new(width as u32, height as u32, data))
-}
-
-/// The pixels inside `rect` as 1 x 3 x height x width. Beyond the picture's edges (`rect` may
-/// reach out by `width` and `height` of padding) the last row and column repeat.
-pub fn tile(frame: &Frame, rect: Rect, width: u32, height: u32, entry: &Entry) -> Array4<f32> {
-    let n = frame.layout().channels();
-    let (w, h) = (width as usize, height as usize);
+    let colors = small.data().chunks_exact(n);
+    let largest = colors.flat_map(|p| p[..n.min(3)].iter()).copied().max();
+    let scale = Scale::new(entry, largest.unwrap_or(0));
+    let (w, h) = (outer.0 as usize, outer.1 as usize);
     let mut tensor = Array4::zeros((1, 3, h, w));
     let planes = tensor.as_slice_mut().expect("a fresh array is contiguous");
-    for y in 0..h {
-        let row = frame.row(rect.y + (y as u32).min(rect.height - 1));
-        for x in 0..w {
-            let pixel = &row[(rect.x as usize + x.min(rect.width as usize - 1)) * n..];
-            for c in 0..3 {
-                let value = f32::from(pixel[c.min(n - 1)]) / 255.0;
-                planes[(c * h + y) * w + x] = (value - entry.mean[c]) / entry.std[c];
+    for (c, plane) in planes.chunks_exact_mut(w * h).enumerate() {
+        let (from, table) = (channel(entry, n, c), scale.plane(c));
+        plane.fill(table[0]);
+        let rows = plane
+            .chunks_exact_mut(w)
+            .zip(small.data().chunks_exact(inner.0 as usize * n));
+        for (row, samples) in rows {
+            for (value, pixel) in row.iter_mut().zip(samples.chunks_exact(n)) {
+                *value = table[usize::from(pixel[from])];
             }
         }
     }
     tensor
 }
 
-/// Writes the part of `output` (1 x 3 x h x w, samples 0..1) that starts at `(left, top)` over
-/// `rect` of `frame`, mixed with what is there: 1 replaces it, 0 leaves it.
+/// The pixels inside `rect` as 1 x 3 x height x width. Beyond it (`width` and `height` may be
+/// larger) the last row and column repeat.
+pub fn tile(frame: &Frame, rect: Rect, (width, height): (u32, u32), entry: &Entry) -> Array4<f32> {
+    let n = frame.layout().channels();
+    let scale = Scale::new(entry, 255);
+    let (w, h) = (width as usize, height as usize);
+    let mut tensor = Array4::zeros((1, 3, h, w));
+    let planes = tensor.as_slice_mut().expect("a fresh array is contiguous");
+    for (c, plane) in planes.chunks_exact_mut(w * h).enumerate() {
+        let (from, table) = (channel(entry, n, c), scale.plane(c));
+        for (y, values) in plane.chunks_exact_mut(w).enumerate() {
+            let row = frame.row(rect.y + (y as u32).min(rect.height - 1));
+            let row = &row[rect.x as usize * n..][..rect.width as usize * n];
+            for (x, value) in values.iter_mut().enumerate() {
+                let pixel = x.min(rect.width as usize - 1) * n;
+                *value = table[usize::from(row[pixel + from])];
+            }
+        }
+    }
+    tensor
+}
+
+/// A value of the output, whose unit is `range`, as 0 to 1.
+fn unit(value: f32, range: Range) -> f32 {
+    match range {
+        Range::One | Range::ImageMax => value,
+        Range::Byte => value / 255.0,
+        Range::Signed => (value + 1.0) * 0.5,
+    }
+}
+
+/// The planes of an output: `count` of them (or more), each of one width and height.
+///
+/// # Errors
+/// [`Error::ModelFailed`] where there are less, or a value is not finite.
+pub fn planes(output: &ArrayD<f32>, count: usize) -> Result<(usize, usize, Vec<&[f32]>), Error> {
+    let shape = output.shape();
+    let [.., height, width] = *shape else {
+        return Err(Error::ModelFailed);
+    };
+    let values = output.as_slice().ok_or(Error::ModelFailed)?;
+    let plane = height * width;
+    if plane == 0 || values.len() < plane * count || values.iter().any(|v| !v.is_finite()) {
+        return Err(Error::ModelFailed);
+    }
+    Ok((width, height, values.chunks_exact(plane).collect()))
+}
+
+/// The matte in a model's output (1 x 1 x h x w, or less ones), of the part of it that the picture
+/// took.
+///
+/// # Errors
+/// [`Error::ModelFailed`] where the output is no plane of finite numbers.
+pub fn matte(output: &ArrayD<f32>, part: (f32, f32), entry: &Entry) -> Result<Mask, Error> {
+    let (width, height, planes) = planes(output, 1)?;
+    // U-2-Net's own code takes the first plane where there are more.
+    let values: Vec<f32> = match entry.activation {
+        Activation::None => planes[0].to_vec(),
+        Activation::Sigmoid => planes[0].iter().map(|v| 1.0 / (1.0 + (-v).exp())).collect(),
+        Activation::Argmax => (0..width * height)
+            .map(|i| {
+                let other = planes[1..].iter().any(|plane| plane[i] > planes[0][i]);
+                f32::from(u8::from(other))
+            })
+            .collect(),
+    };
+    let side = |share: f32, side: usize| ((share * side as f32).round() as usize).clamp(1, side);
+    let (w, h) = (side(part.0, width), side(part.1, height));
+    let inside = || {
+        values
+            .chunks_exact(width)
+            .take(h)
+            .flat_map(|row| &row[..w])
+            .copied()
+    };
+    let (low, high) = match entry.normalize {
+        true => (
+            inside().fold(f32::INFINITY, f32::min),
+            inside().fold(f32::NEG_INFINITY, f32::max),
+        ),
+        false => (0.0, 1.0),
+    };
+    let scale = 255.0 / (high - low).max(1e-6);
+    let to_byte = |v: f32| {
+        ((unit(v, entry.output_range) - low) * scale)
+            .round()
+            .clamp(0.0, 255.0) as u8
+    };
+    Ok(Mask::new(
+        w as u32,
+        h as u32,
+        inside().map(to_byte).collect(),
+    ))
+}
+
+/// Writes the part of `output` (1 x 3 x h x w) that starts at `(left, top)` over `rect` of
+/// `frame`, mixed with what is there by `share(x, y)` of the frame's pixels: 1 replaces it, 0
+/// leaves it.
 ///
 /// # Errors
 /// [`Error::ModelFailed`] where the output is smaller than that, or not finite.
@@ -112,33 +212,29 @@ pub fn paste(
     rect: Rect,
     output: &ArrayD<f32>,
     (left, top): (u32, u32),
-    strength: f32,
+    entry: &Entry,
+    share: impl Fn(u32, u32) -> f32,
 ) -> Result<(), Error> {
-    let shape: Vec<usize> = output.shape().to_vec();
-    let [1, 3, h, w] = shape[..] else {
-        return Err(Error::ModelFailed);
-    };
+    let (w, h, planes) = planes(output, 3)?;
     let (left, top) = (left as usize, top as usize);
-    let values = output.as_slice().ok_or(Error::ModelFailed)?;
     if left + rect.width as usize > w || top + rect.height as usize > h {
         return Err(Error::ModelFailed);
     }
-    debug_assert_ne!(frame.layout(), Layout::Gray, "decoding makes RGB or RGBA");
     let (n, stride) = (frame.layout().channels(), frame.stride());
-    for y in 0..rect.height as usize {
-        let row = &mut frame.data_mut()[(rect.y as usize + y) * stride + rect.x as usize * n..];
+    for y in 0..rect.height {
+        let row = &mut frame.data_mut()[(rect.y + y) as usize * stride..][rect.x as usize * n..];
         for (x, pixel) in row
             .chunks_exact_mut(n)
             .take(rect.width as usize)
             .enumerate()
         {
+            let share = share(rect.x + x as u32, rect.y + y);
+            let at = (top + y as usize) * w + left + x;
             for (c, sample) in pixel.iter_mut().take(3).enumerate() {
-                let value = values[(c * h + top + y) * w + left + x];
-                if !value.is_finite() {
-                    return Err(Error::ModelFailed);
-                }
+                let plane = if entry.bgr { 2 - c } else { c };
+                let value = unit(planes[plane][at], entry.output_range);
                 let old = f32::from(*sample);
-                let mixed = old + (value * 255.0 - old) * strength;
+                let mixed = old + (value * 255.0 - old) * share;
                 *sample = mixed.round().clamp(0.0, 255.0) as u8;
             }
         }
@@ -149,7 +245,7 @@ pub fn paste(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::manifest::catalogue;
+    use crate::engine::catalogue::catalogue;
 
     fn entry(name: &str) -> Entry {
         catalogue()
@@ -161,13 +257,19 @@ mod tests {
     #[test]
     fn samples_are_scaled_as_the_entry_says() {
         let frame = Frame::filled(4, 4, Layout::Rgb, [255, 51, 0, 0]);
-        let cutout = entry("cutout");
-        let tensor = stretched(&frame, &cutout);
+        let mut cutout = entry("cutout");
+        let (tensor, part) = fitted(&frame, &cutout);
         let side = cutout.size as usize;
-        assert_eq!(tensor.shape(), [1, 3, side, side]);
+        assert_eq!(
+            (tensor.shape(), part),
+            ([1, 3, side, side].as_slice(), (1.0, 1.0))
+        );
         assert!((tensor[[0, 1, 5, 5]] - 0.2).abs() < 1e-6);
+        (cutout.bgr, cutout.range) = (true, Range::Byte);
+        let (tensor, _) = fitted(&frame, &cutout);
+        assert_eq!((tensor[[0, 0, 5, 5]], tensor[[0, 2, 5, 5]]), (0.0, 255.0));
         let dark = Frame::filled(4, 4, Layout::Rgb, [102, 51, 0, 0]);
-        let red = stretched(&dark, &entry("u2netp"))[[0, 0, 9, 9]];
+        let red = fitted(&dark, &entry("u2netp")).0[[0, 0, 9, 9]];
         assert!(
             (red - (1.0 - 0.485) / 0.229).abs() < 1e-5,
             "the largest sample becomes 1"
@@ -175,18 +277,49 @@ mod tests {
     }
 
     #[test]
+    fn shapes_are_kept_where_the_entry_says_so() {
+        let wide = Frame::filled(400, 100, Layout::Rgb, [255; 4]);
+        let mut entry = entry("cutout");
+        (entry.resize, entry.size) = (Resize::Letterbox, 64);
+        let (tensor, part) = fitted(&wide, &entry);
+        assert_eq!(
+            (tensor.shape(), part),
+            ([1, 3, 64, 64].as_slice(), (1.0, 0.25))
+        );
+        assert_eq!((tensor[[0, 0, 15, 63]], tensor[[0, 0, 16, 0]]), (1.0, 0.0));
+        // A matte of another size than the input is cut to the same part.
+        let output = ArrayD::zeros(vec![1, 1, 32, 32]);
+        let matte = matte(&output, part, &entry).unwrap();
+        assert_eq!((matte.width(), matte.height()), (32, 8));
+        (entry.resize, entry.multiple_of) = (Resize::ShortSide, 32);
+        assert_eq!(fitted(&wide, &entry).0.shape(), [1, 3, 64, 256]);
+    }
+
+    #[test]
     fn a_normalised_matte_spans_the_whole_range() {
+        let all = (1.0, 1.0);
         let output = ArrayD::from_shape_vec(vec![1, 1, 1, 3], vec![0.25, 0.5, 0.75]).unwrap();
-        assert_eq!(
-            matte(&output, &entry("u2netp")).unwrap().data(),
-            [0, 128, 255]
-        );
-        assert_eq!(
-            matte(&output, &entry("cutout")).unwrap().data(),
-            [64, 128, 191]
-        );
+        let of = |name: &str| matte(&output, all, &entry(name)).unwrap();
+        assert_eq!(of("u2netp").data(), [0, 128, 255]);
+        assert_eq!(of("cutout").data(), [64, 128, 191]);
         let broken = ArrayD::from_elem(vec![1, 1, 1, 3], f32::NAN);
-        assert_eq!(matte(&broken, &entry("cutout")), Err(Error::ModelFailed));
+        assert_eq!(
+            matte(&broken, all, &entry("cutout")),
+            Err(Error::ModelFailed)
+        );
+    }
+
+    #[test]
+    fn classes_and_logits_become_a_matte() {
+        let mut entry = entry("cutout");
+        entry.activation = Activation::Argmax;
+        let classes = vec![0.5, 0.9, 0.1, 0.8, 0.2, 0.95];
+        let output = ArrayD::from_shape_vec(vec![1, 3, 1, 2], classes).unwrap();
+        let all = (1.0, 1.0);
+        assert_eq!(matte(&output, all, &entry).unwrap().data(), [0, 255]);
+        entry.activation = Activation::Sigmoid;
+        let logits = ArrayD::from_shape_vec(vec![1, 1, 1, 2], vec![0.0, 20.0]).unwrap();
+        assert_eq!(matte(&logits, all, &entry).unwrap().data(), [128, 255]);
     }
 
     #[test]
@@ -199,12 +332,17 @@ mod tests {
             width: 4,
             height: 3,
         };
-        let tensor = tile(&frame, rect, 6, 4, &entry("restore"));
-        assert_eq!(tensor[[0, 2, 3, 5]], tensor[[0, 2, 2, 3]]);
-        let mut copy = Frame::filled(5, 3, Layout::Rgb, [0; 4]);
-        paste(&mut copy, rect, &tensor.into_dyn(), (0, 0), 1.0).unwrap();
-        for y in 0..3 {
-            assert_eq!(copy.row(y)[3..], frame.row(y)[3..]);
+        let mut entry = entry("restore");
+        for bgr in [false, true] {
+            entry.bgr = bgr;
+            let tensor = tile(&frame, rect, (6, 4), &entry);
+            assert_eq!(tensor[[0, 2, 3, 5]], tensor[[0, 2, 2, 3]]);
+            let mut copy = Frame::filled(5, 3, Layout::Rgb, [0; 4]);
+            let output = tensor.into_dyn();
+            paste(&mut copy, rect, &output, (0, 0), &entry, |_, _| 1.0).unwrap();
+            for y in 0..3 {
+                assert_eq!(copy.row(y)[3..], frame.row(y)[3..]);
+            }
         }
     }
 }

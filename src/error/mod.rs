@@ -175,17 +175,20 @@ pub enum Error {
     },
     /// Nothing to cut out, and the client asked to be told.
     NothingFound,
-    /// A model that is known, but not installed here.
+    /// A model that is known, but cannot be used here.
     ModelMissing {
         /// The model's name, from our catalogue.
         model: String,
+        /// What is lacking.
+        lack: Lack,
     },
     /// A restoration step that needs a model which is not installed here.
     StepMissing {
         /// The step's name, ours.
         step: &'static str,
-        /// The steps that can run, comma-separated.
-        available: String,
+        /// The models that it lacks, from our catalogue, separated by spaces; empty where the
+        /// catalogue has none.
+        models: String,
     },
     /// Every place, permit or byte of some bounded resource is taken.
     Busy {
@@ -215,6 +218,17 @@ pub enum Error {
     Internal,
 }
 
+/// Why a known model cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lack {
+    /// Its file.
+    File,
+    /// The operator's word that it is to be loaded: the file is in another program's folder.
+    Choice,
+    /// The operator's acceptance of a licence that forbids commercial use.
+    License,
+}
+
 /// The bounded resources whose lack is answered with "busy".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resource {
@@ -226,6 +240,8 @@ pub enum Resource {
     Queue,
     /// `--queue-wait`: the time a complete upload may wait.
     QueueWait,
+    /// `--upload-permits` as well: those who watch the progress of a request.
+    Watchers,
 }
 
 impl Resource {
@@ -236,13 +252,14 @@ impl Resource {
             Self::SpoolBudget => "spool_budget",
             Self::Queue => "queue_full",
             Self::QueueWait => "queue_wait",
+            Self::Watchers => "watchers",
         }
     }
 
     /// The setting that changes its size.
     pub fn setting(self) -> &'static str {
         match self {
-            Self::UploadPermits => "--upload-permits",
+            Self::UploadPermits | Self::Watchers => "--upload-permits",
             Self::SpoolBudget => "--spool-budget",
             Self::Queue => "--queue",
             Self::QueueWait => "--queue-wait",

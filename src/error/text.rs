@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use super::{Error, Resource};
+use super::{Error, Lack, Resource};
 
 /// Every code that [`Error::code`] can return with a sentence of what it means: the closed list
 /// that the OpenAPI document publishes.
@@ -66,7 +66,10 @@ pub const CODES: &[(&str, &str)] = &[
         "nothing_found",
         "There is nothing to cut out, and `on_empty=error` was asked for.",
     ),
-    ("model_missing", "The model is known, but not installed."),
+    (
+        "model_missing",
+        "The model is known, but cannot be used here.",
+    ),
     ("step_missing", "A restoration step is not available here."),
     ("busy", "A bounded resource is fully taken; try again."),
     (
@@ -248,14 +251,31 @@ impl fmt::Display for Error {
             Self::NothingFound => {
                 f.write_str("No foreground was found in the picture, and `on_empty` is `error`.")
             }
-            Self::ModelMissing { model } => write!(
+            Self::ModelMissing { model, lack } => match lack {
+                Lack::File => write!(
+                    f,
+                    "The model {model} is not installed; the operator can install it with \
+                     `safelight models pull {model}`."
+                ),
+                Lack::Choice => write!(
+                    f,
+                    "The model {model} is installed, but not loaded; the operator can load it \
+                     with `--model {model}`."
+                ),
+                Lack::License => write!(
+                    f,
+                    "The licence of the model {model} forbids commercial use; the operator can \
+                     accept it with `--accept-license {model}`."
+                ),
+            },
+            Self::StepMissing { step, models } if models.is_empty() => write!(
                 f,
-                "The model {model} is not installed; the operator can install it with \
-                 `safelight models pull {model}`."
+                "The step {step} needs a model that is not installed, and none is known."
             ),
-            Self::StepMissing { step, available } => write!(
+            Self::StepMissing { step, models } => write!(
                 f,
-                "The step {step} needs a model that is not installed. Available: {available}."
+                "The step {step} needs a model that is not installed; the operator can install it \
+                 with `safelight models pull {models}`."
             ),
             Self::Busy { what, .. } => {
                 let what = match what {
@@ -263,6 +283,7 @@ impl fmt::Display for Error {
                     Resource::SpoolBudget => "The uploads in progress fill the spool budget",
                     Resource::Queue => "Too many pictures are waiting",
                     Resource::QueueWait => "No worker became free in time",
+                    Resource::Watchers => "Too many watch the progress of requests",
                 };
                 write!(f, "{what}; try again later.")
             }

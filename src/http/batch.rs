@@ -26,6 +26,7 @@ use tokio::{
 use super::{
     AppState,
     auth::Pass,
+    due::Due,
     error::problem_text,
     guard::caught,
     images::{checked, failed, pairs, prepare, query_pairs, queued},
@@ -42,6 +43,10 @@ use crate::{
 
 /// Bytes of one chunk; as in [`super::body`].
 const CHUNK: usize = 16 << 10;
+
+/// What is too late becomes an entry that says so. For so long after the deadline such entries can
+/// be handed over; then the archive breaks off.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Answers a batch.
 pub async fn run(http: HttpRequest, payload: Payload, state: Data<AppState>) -> HttpResponse {
@@ -71,6 +76,8 @@ struct Batch {
     accept: Accept,
     deadline: Instant,
     limit: Duration,
+    setting: &'static str,
+    due: Due,
     pass: Pass,
     id: String,
 }
@@ -81,6 +88,7 @@ async fn received(
     state: &Data<AppState>,
     request: &mut Request,
 ) -> Result<Batch, Error> {
+    let due = Due::of(http)?;
     let query = query_pairs(http)?;
     let pass = Pass::of(http);
     if Recipe::Pipeline.plan(pairs(&query))?.is_some() {
@@ -100,13 +108,17 @@ async fn received(
         .and_then(|plan| plan.check_files(&names).map(|()| plan));
     let plan = plan.inspect_err(|error| upload.set_reason(error.into()))?;
     let limit = state.settings.long_timeout;
+    let deadline = due.or((Instant::now() + limit, limit, "--long-timeout"));
+    let (deadline, limit, setting) = deadline;
     Ok(Batch {
         pictures: upload.pictures,
         files: upload.files,
         plan,
         accept: Accept::of(http.headers().get(header::ACCEPT).map(|v| v.as_bytes())),
-        deadline: Instant::now() + limit,
+        deadline,
         limit,
+        setting,
+        due,
         pass,
         id: String::new(),
     })
@@ -116,11 +128,12 @@ impl Batch {
     /// Works until everything is done, the client is gone, or the time is over.
     async fn work(mut self, sender: Sender<Part>, state: Data<AppState>) {
         let mut archive = Archive::default();
+        let last = self.deadline + LAST_WORDS;
         let pictures = std::mem::take(&mut self.pictures).into_iter().enumerate();
         let mut pictures = pictures;
         for (i, picture) in pictures.by_ref() {
             // The place of its answer, before it is worked on.
-            let place = match timeout_at(self.deadline, sender.reserve()).await {
+            let place = match timeout_at(last, sender.reserve()).await {
                 Ok(Ok(place)) => place,
                 Ok(Err(_)) => return,
                 Err(_) => {
@@ -144,7 +157,7 @@ impl Batch {
             ..Part::default()
         };
         // Where the client is gone, nobody misses it.
-        let _ = timeout_at(self.deadline, sender.send(end)).await;
+        let _ = timeout_at(last, sender.send(end)).await;
     }
 
     async fn one(
@@ -158,7 +171,7 @@ impl Batch {
             picture.set_reason(Reason::Deadline);
             return Err(Error::DeadlinePassed {
                 limit: self.limit,
-                setting: "--long-timeout",
+                setting: self.setting,
             });
         }
         let mut files = Vec::new();
@@ -169,7 +182,7 @@ impl Batch {
         let mut job = prepare(picture, files, plan, accept, state).await?;
         let charged = self.pass.charge(job.picture());
         charged.inspect_err(|error| job.set_reason(error.into()))?;
-        let (result, times) = queued(job.within(left, "--long-timeout"), state).await?;
+        let (result, times) = queued(job.within(left, self.setting), self.due, state).await?;
         stages.extend(&times);
         result
     }

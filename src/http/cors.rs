@@ -7,10 +7,11 @@ use actix_web::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use crate::config::Origin;
 
 /// Headers that such a page may send, beyond those that every page may.
-const TAKEN: [&str; 4] = [
+const TAKEN: [&str; 5] = [
     "Deletion-Receipt-Digest",
     "Deletion-Receipt-Nonce",
     "X-API-Key",
+    "X-Progress-Id",
     "X-Timeout-Ms",
 ];
 

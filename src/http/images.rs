@@ -12,6 +12,7 @@ use super::{
     AppState,
     auth::{self, Pass},
     body::Guarded,
+    due::Due,
     error::{problem, status},
     guard::{Gate, caught},
     receipt::Wanted,
@@ -28,6 +29,7 @@ use crate::{
     job::{self, Accept, Answer, Answered, Input, Job, Site},
     observe::Request,
     ops::{self, Plan, Recipe},
+    progress::Progress,
 };
 
 /// Query parameters at most; as many as form fields.
@@ -45,9 +47,15 @@ pub async fn operate(
         Ok(wanted) => wanted,
         Err(error) => return failed(&error, request),
     };
+    let watched = match state.board.put_up(&http) {
+        Ok(watched) => watched,
+        Err(error) => return failed(&error, request),
+    };
     let spool = state.spool_for(wanted.as_ref());
     let work = async {
-        let (answer, lease) = process(recipe, &http, payload, &state, &spool, &mut request).await?;
+        let told = &watched.progress;
+        let work = process(recipe, &http, payload, &state, &spool, told, &mut request);
+        let (answer, lease) = work.await?;
         Ok((head(&answer, &request), answer.bytes, lease))
     };
     let mut response = match caught(work).await {
@@ -66,14 +74,17 @@ async fn process(
     payload: Payload,
     state: &Data<AppState>,
     spool: &Spool,
+    told: &Progress,
     request: &mut Request,
 ) -> Result<(Answer, Lease), Error> {
-    // A wrong query is refused before the body is read.
+    // A wrong query or header is refused before the body is read.
+    Due::of(http)?;
     let query = query_pairs(http)?;
     if recipe.plan(pairs(&query))?.is_some() {
         checked(recipe, pairs(&query), &Pass::of(http), state)?;
     }
     let expected = Expected::one(recipe.files(), &state.settings);
+    told.begin("upload", 0);
     let mut upload = receive(http, payload, expected, state, spool, request).await?;
     let all = query
         .iter()
@@ -83,7 +94,7 @@ async fn process(
     let plan = plan.inspect_err(|error| upload.set_reason(error.into()))?;
     let accept = http.headers().get(header::ACCEPT);
     let accept = Accept::of(accept.map(|value| value.as_bytes()));
-    carry(http, upload, (plan, accept), state, request).await
+    carry(http, upload, (plan, accept), state, told, request).await
 }
 
 /// Carries what was received through preparation, the queue and a worker.
@@ -92,6 +103,7 @@ pub(super) async fn carry(
     upload: Upload,
     (plan, accept): (Plan, Accept),
     state: &Data<AppState>,
+    told: &Progress,
     request: &mut Request,
 ) -> Result<(Answer, Lease), Error> {
     let is_long = plan.is_long();
@@ -104,7 +116,9 @@ pub(super) async fn carry(
         true => job.within(settings.long_timeout, "--long-timeout"),
         false => job.within(settings.timeout, "--timeout"),
     };
-    let (result, stages) = queued(job, state).await?;
+    told.begin("queue", 0);
+    let job = job.telling(told.clone());
+    let (result, stages) = queued(job, Due::of(http)?, state).await?;
     request.stages.extend(&stages);
     let (answer, lease) = result?;
     request.model = answer.model.as_ref().map(|(name, _)| name.clone());
@@ -167,8 +181,8 @@ pub(super) async fn prepare(
 }
 
 /// Waits for the job's answer. Dropping this future takes the job out of the queue, or tells it
-/// to stop at its next checkpoint; so does the end of the service.
-pub(super) async fn queued(job: Job, state: &AppState) -> Result<Answered, Error> {
+/// to stop at its next checkpoint; so do the end of the service and that of the client's patience.
+pub(super) async fn queued(job: Job, due: Due, state: &AppState) -> Result<Answered, Error> {
     let (deliver, mut answered) = oneshot::channel();
     let ticket = state.workers.submit(job, move |answer| {
         // Where the receiver is gone nobody waits, and the answer is dropped here.
@@ -187,8 +201,12 @@ pub(super) async fn queued(job: Job, state: &AppState) -> Result<Answered, Error
         biased;
         answer = answer => answer?.map_err(|_| Error::Internal),
         () = state.gate.closed() => {
-            ticket.shut_down();
+            ticket.withdraw(Reason::Shutdown);
             Err(Error::ShuttingDown)
+        }
+        error = due.passed() => {
+            ticket.withdraw(Reason::Deadline);
+            Err(error)
         }
     }
 }
@@ -206,6 +224,9 @@ pub(super) fn head(answer: &Answer, request: &Request) -> HttpResponseBuilder {
     if let Some((model, license)) = &answer.model {
         response.insert_header(("X-Model", model.as_str()));
         response.insert_header(("X-Model-License", license.as_str()));
+    }
+    if let Some(report) = &answer.report {
+        response.insert_header(("X-Restoration-Report", report.as_str()));
     }
     if let Some(confidence) = answer.confidence {
         response.insert_header(("X-Mask-Confidence", format!("{confidence:.3}")));

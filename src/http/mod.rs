@@ -6,6 +6,7 @@ mod batch;
 mod body;
 mod compat;
 mod cors;
+mod due;
 mod error;
 #[cfg(fuzzing)]
 pub mod fuzzing;
@@ -13,6 +14,7 @@ mod guard;
 mod images;
 mod linger;
 mod openapi;
+mod progress;
 mod receipt;
 mod routes;
 mod service;
@@ -51,6 +53,7 @@ use crate::{
 };
 use guard::Gate;
 use linger::Lingering;
+use progress::Board;
 
 pub use auth::{Access, NewKey, Reloaded, Source, new_key};
 pub use openapi::text as openapi_document;
@@ -78,6 +81,8 @@ pub struct AppState {
     pub access: Access,
     /// The door.
     pub gate: Gate,
+    /// The requests that can be watched.
+    pub board: Arc<Board>,
     /// What signs receipts, where they are given.
     pub signer: Option<Signer>,
     /// What runs here.
@@ -166,7 +171,7 @@ impl Bound {
         let budget = MemoryBudget::new(settings.engine.memory_budget_bytes(), metrics.clone());
         let workers = Workers::start(
             settings.engine.worker_count(),
-            usize::from(settings.queue),
+            (usize::from(settings.queue), settings.queue_order),
             Shared {
                 engine: engine.clone(),
                 budget: budget.clone(),
@@ -180,6 +185,7 @@ impl Bound {
                 max_body,
                 settings.max_batch_bytes(),
             ),
+            board: Board::new(usize::from(settings.upload_permits)),
             ready: AtomicBool::new(false),
             settings,
             engine,

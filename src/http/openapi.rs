@@ -18,13 +18,13 @@ use utoipa::openapi::{
     },
 };
 
-use schemas::{binary, header_schema, problem_schema, schema, text_property};
+use schemas::{binary, header_schema, id_schema, problem_schema, schema, text_property};
 
 use super::{
-    receipt,
+    due, progress, receipt,
     routes::{ROUTES, Route, Takes},
 };
-use crate::ops::{Recipe, options::Spec};
+use crate::ops::{Kind, Recipe, options::Spec};
 
 /// The document as JSON.
 pub fn text() -> &'static str {
@@ -94,19 +94,43 @@ fn operation(route: &Route) -> OperationBuilder {
                 ok.content(route.answers, Content::new::<RefOr<Schema>>(None)),
             )
         }
+        Takes::Id => {
+            let id = ParameterBuilder::new()
+                .name("id")
+                .parameter_in(ParameterIn::Path)
+                .required(Required::True)
+                .description(Some(
+                    "What the client has sent as X-Progress-Id, or is about to.",
+                ))
+                .schema(Some(id_schema("A random UUID (version 4).")));
+            let about = "Events `progress`, whose data is JSON: `step`, the name of a stage as in \
+                         Server-Timing; `share`, how much of it is done, 0 to 1; `operation`, its \
+                         place in a pipeline. Then one event `end`.";
+            let ok = ResponseBuilder::new().description("What happens, as it happens.");
+            let events = Content::new(Some(text_property(about)));
+            let operation = operation.parameter(id);
+            let problem = Content::new(Some(Ref::from_schema_name("Problem")));
+            let missing = ResponseBuilder::new()
+                .description("No request of this id is in progress.")
+                .content("application/problem+json", problem);
+            errors(operation.response("200", ok.content(route.answers, events)))
+                .response("404", missing)
+        }
         Takes::Picture => {
             let schema = Ref::from_schema_name("Header");
             let ok = receipt_of(ResponseBuilder::new()).description("What the header says.");
-            operation = operation.request_body(Some(body(&[], &[]))).response(
-                "200",
-                ok.content("application/json", Content::new(Some(schema))),
-            );
+            operation = patience(operation)
+                .request_body(Some(body(&[], &[])))
+                .response(
+                    "200",
+                    ok.content("application/json", Content::new(Some(schema))),
+                );
             errors(receipt_wishes(operation))
         }
         Takes::Batch => {
             let recipe = Recipe::Pipeline;
             let specs: Vec<&Spec> = recipe.specs().collect();
-            operation = parameters(operation, &specs);
+            operation = patience(parameters(operation, &specs));
             let form = Content::new(Some(Schema::from(form(&specs, recipe.files(), true))));
             let body = RequestBodyBuilder::new()
                 .required(Some(Required::True))
@@ -125,16 +149,19 @@ fn operation(route: &Route) -> OperationBuilder {
         }
         Takes::Operation(recipe) => {
             let specs: Vec<&Spec> = recipe.specs().collect();
-            operation = parameters(operation, &specs);
+            operation = patience(parameters(operation, &specs));
             operation = operation.request_body(Some(body(&specs, recipe.files())));
             let mut ok = receipt_of(ResponseBuilder::new()).description("The picture.");
+            if matches!(recipe, Recipe::Single(Kind::Restore) | Recipe::Pipeline) {
+                ok = report_of(ok);
+            }
             for mime in ["image/png", "image/webp", "image/jpeg"] {
                 ok = ok.content(mime, Content::new(Some(binary("The picture."))));
             }
             // `output=both` and `format=zip` answer with one.
             let zip = Content::new(Some(binary("`color.*` and `alpha.png`.")));
             ok = ok.content("application/zip", zip);
-            errors(receipt_wishes(operation).response("200", ok))
+            errors(progress_wish(receipt_wishes(operation)).response("200", ok))
         }
         Takes::Compat(contract) => peers::route(operation, contract, route.method),
     }
@@ -149,6 +176,43 @@ fn receipt_of(response: ResponseBuilder) -> ResponseBuilder {
         .schema(Some(text_property("A receipt.")))
         .description(Some(about));
     response.header("Deletion-Receipt", header.build())
+}
+
+/// The header by which a client says how long it waits.
+fn patience(operation: OperationBuilder) -> OperationBuilder {
+    let about = "Milliseconds after which the client no longer waits, 1 to 86400000. What is not done by \
+                 then is given up, wherever it is, and answered 504 `deadline_passed`. Without it, and \
+                 where they are shorter, the service's own limits hold.";
+    let parameter = ParameterBuilder::new()
+        .name(due::TIMEOUT)
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .schema(Some(text_property(about)));
+    operation.parameter(parameter.description(Some(about)))
+}
+
+/// The header of a restored picture whose client has asked for a report.
+fn report_of(response: ResponseBuilder) -> ResponseBuilder {
+    let about = "With `report=true`: what was found and done, as JSON. `found`: `noise_sigma`, \
+                 `jpeg_quality`, `blocking`, `blur_sigma`, `tone` (color, tinted, monochrome), \
+                 `faded`, `black`, `white`, `cast`, `scratch_share`, `faces`, as far as they were \
+                 looked for; `steps`: each with its time in `ms`.";
+    let header = HeaderBuilder::new()
+        .schema(Some(text_property("A report.")))
+        .description(Some(about));
+    response.header("X-Restoration-Report", header.build())
+}
+
+/// The header by which a client names a request that it wants to watch.
+fn progress_wish(operation: OperationBuilder) -> OperationBuilder {
+    let about = "A random UUID (version 4), new for each request: GET /v1/progress/{id} then says how \
+                 far this one is. It is held as long as the work goes on, and nowhere else.";
+    let parameter = ParameterBuilder::new()
+        .name(progress::ID)
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .schema(Some(id_schema(about)));
+    operation.parameter(parameter.description(Some(about)))
 }
 
 /// The headers by which a client says what its receipt is to hold.

@@ -13,7 +13,7 @@ use super::{
     auth, batch,
     compat::{Contract, rembg, removebg},
     error::{Refuse, problem},
-    images, service, statements,
+    images, progress, service, statements,
 };
 use crate::ops::{Kind, Recipe};
 
@@ -22,6 +22,8 @@ use crate::ops::{Kind, Recipe};
 pub enum Takes {
     /// No body.
     Nothing,
+    /// No body; the path names a request.
+    Id,
     /// A picture, and nothing is done with its pixels.
     Picture,
     /// A picture, and options of an operation or of a list of them.
@@ -93,6 +95,7 @@ pub const ROUTES: &[Route] = &[
         Recipe::Single(Kind::RemoveBackground),
     ),
     operation("/v1/restore", Recipe::Single(Kind::Restore)),
+    operation("/v1/enhance", Recipe::Single(Kind::Enhance)),
     operation("/v1/transform", Recipe::Single(Kind::Transform)),
     operation("/v1/pipeline", Recipe::Pipeline),
     post(
@@ -135,6 +138,14 @@ pub const ROUTES: &[Route] = &[
         &removebg::IMPROVE,
         "Refuses to keep a picture; remove.bg does.",
     ),
+    Route {
+        takes: Takes::Id,
+        ..get(
+            "/v1/progress/{id}",
+            "text/event-stream",
+            "How far a request is whose client chose a random id for it, as server-sent events.",
+        )
+    },
     get("/v1/models", JSON, "Lists the models with their licences."),
     get(
         "/v1/privacy",
@@ -274,6 +285,7 @@ fn handler(route: &Route) -> Handler {
             .to(move |request, payload, state| images::operate(recipe, request, payload, state)),
         (_, _, Takes::Batch) => web::post().to(batch::run),
         (_, _, Takes::Picture) => web::post().to(images::inspect),
+        (_, _, Takes::Id) => read().to(progress::watch),
         ("POST", "/api/remove", _) => web::post().to(rembg::post),
         (_, "/api/remove", _) => read().to(rembg::get),
         (_, "/v1.0/removebg", _) => web::post().to(removebg::remove),
@@ -301,8 +313,9 @@ mod tests {
     #[test]
     fn whatever_takes_a_picture_needs_a_key_and_the_page_does_not() {
         for route in ROUTES {
-            let takes_one = !matches!(route.takes, Takes::Nothing);
-            assert_eq!(route.door().is_some(), takes_one, "{}", route.path);
+            // Who watches a request is asked for a key like who sends one.
+            let asks = !matches!(route.takes, Takes::Nothing);
+            assert_eq!(route.door().is_some(), asks, "{}", route.path);
         }
         let unlisted = |path| post(path, Takes::Nothing, "").door().unwrap().scope;
         assert_eq!(

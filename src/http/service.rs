@@ -10,7 +10,7 @@ use super::{
     error::{Refuse, problem},
     openapi,
 };
-use crate::error::Error;
+use crate::{config::Device, engine::library::Place, error::Error};
 
 /// What the page may load: only from here, and the pictures that it made itself.
 const PAGE_POLICY: &str = "default-src 'self'; img-src 'self' blob:; frame-ancestors 'none'; \
@@ -24,10 +24,17 @@ const PAGE: &[(&str, &str, &[u8])] = &[
         include_bytes!("page/index.html"),
     ),
     ("/assets/app.css", CSS, include_bytes!("page/app.css")),
+    ("/assets/docs.css", CSS, include_bytes!("page/docs.css")),
+    ("/assets/forms.css", CSS, include_bytes!("page/forms.css")),
     (
         "/assets/icon.svg",
         "image/svg+xml",
         include_bytes!("page/icon.svg"),
+    ),
+    (
+        "/docs",
+        "text/html; charset=utf-8",
+        include_bytes!("page/docs.html"),
     ),
     ("/assets/app.js", JS, include_bytes!("page/app.js")),
     (
@@ -37,20 +44,30 @@ const PAGE: &[(&str, &str, &[u8])] = &[
     ),
     ("/assets/compare.js", JS, include_bytes!("page/compare.js")),
     ("/assets/curl.js", JS, include_bytes!("page/curl.js")),
-    (
-        "/docs",
-        "text/html; charset=utf-8",
-        include_bytes!("page/docs.html"),
-    ),
-    ("/assets/docs.css", CSS, include_bytes!("page/docs.css")),
     ("/assets/docs.js", JS, include_bytes!("page/docs.js")),
+    ("/assets/fields.js", JS, include_bytes!("page/fields.js")),
     ("/assets/files.js", JS, include_bytes!("page/files.js")),
+    ("/assets/inspect.js", JS, include_bytes!("page/inspect.js")),
+    ("/assets/jobs.js", JS, include_bytes!("page/jobs.js")),
+    ("/assets/key.js", JS, include_bytes!("page/key.js")),
+    ("/assets/notice.js", JS, include_bytes!("page/notice.js")),
     (
         "/assets/operations.js",
         JS,
         include_bytes!("page/operations.js"),
     ),
     ("/assets/options.js", JS, include_bytes!("page/options.js")),
+    (
+        "/assets/pipeline.js",
+        JS,
+        include_bytes!("page/pipeline.js"),
+    ),
+    (
+        "/assets/progress.js",
+        JS,
+        include_bytes!("page/progress.js"),
+    ),
+    ("/assets/report.js", JS, include_bytes!("page/report.js")),
     ("/assets/upload.js", JS, include_bytes!("page/upload.js")),
     ("/assets/view.js", JS, include_bytes!("page/view.js")),
     ("/assets/words.js", JS, include_bytes!("page/words.js")),
@@ -82,7 +99,8 @@ pub async fn models(state: Data<AppState>) -> HttpResponse {
     let models: Vec<_> = state
         .engine
         .models()
-        .map(|(entry, loaded, default)| {
+        .map(|model| {
+            let entry = model.entry;
             serde_json::json!({
                 "name": entry.name,
                 "task": entry.task,
@@ -90,11 +108,15 @@ pub async fn models(state: Data<AppState>) -> HttpResponse {
                 "license": entry.license,
                 "commercial_use": entry.commercial_use,
                 "sha256": entry.sha256,
-                "bytes": entry.bytes,
+                "bytes": Some(entry.bytes).filter(|bytes| *bytes > 0),
                 "input_size": entry.size,
+                "factor": Some(entry.factor).filter(|factor| *factor > 1),
                 "built_in": entry.built_in,
-                "loaded": loaded,
-                "default": default,
+                "installed": *model.place != Place::Nowhere,
+                "loaded": model.loaded,
+                "default": model.default,
+                "device": model.device.map(Device::name),
+                "tested": entry.tested,
             })
         })
         .collect();

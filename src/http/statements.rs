@@ -4,13 +4,13 @@ use actix_web::{HttpRequest, HttpResponse, http::header, web::Data};
 use serde_json::json;
 
 use super::AppState;
-use crate::privacy::Form;
+use crate::{engine::Status, privacy::Form};
 
 /// `GET /v1/transparency`: what runs here, in which modes, and the key of its receipts.
 pub async fn transparency(state: Data<AppState>) -> HttpResponse {
-    let loaded = state.engine.models().filter(|(_, loaded, _)| *loaded);
+    let loaded = state.engine.models().filter(|model| model.loaded);
     let models: Vec<_> = loaded
-        .map(|(entry, ..)| {
+        .map(|Status { entry, .. }| {
             json!({
                 "name": entry.name,
                 "sha256": entry.sha256,
@@ -33,7 +33,7 @@ pub async fn transparency(state: Data<AppState>) -> HttpResponse {
             "ephemerality": settings.ephemerality.name(),
             "ephemerality_holds": state.notice.storage_holds(),
             "receipts": state.signer.is_some(),
-            "device": "cpu",
+            "device": state.engine.device().name(),
             "formats": formats,
         },
     }))

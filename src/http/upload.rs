@@ -17,7 +17,10 @@ use tokio::time::{Instant, timeout_at};
 
 pub use expected::{BODY, Expected};
 
-use super::guard::{Gate, content_length};
+use super::{
+    due::Due,
+    guard::{Gate, content_length},
+};
 use crate::{
     config::{Settings, upload_time},
     ephemeral::{Ephemeral, Reason, Spool},
@@ -100,7 +103,7 @@ pub async fn receive(
 ) -> Result<Upload, Error> {
     let mut reader = Reader {
         expected,
-        clock: Clock::new(settings, Box::pin(gate.closed())),
+        clock: Clock::new(settings, Due::of(request)?, Box::pin(gate.closed())),
         spool,
         max_picture: settings.max_upload.0,
         declared: content_length(request),
@@ -313,24 +316,29 @@ impl Reader<'_> {
     }
 }
 
-/// The two deadlines of an upload, and the end of the service. The total grows with what has
+/// The two deadlines of an upload, that of its client, and the end of the service. The total grows with what has
 /// arrived, at the slowest rate that is served, so that a large upload over a slow line can still
 /// end.
 struct Clock {
     idle: Duration,
     total: Instant,
     limit: Duration,
-    closed: Pin<Box<dyn Future<Output = ()>>>,
+    over: Pin<Box<dyn Future<Output = Error>>>,
 }
 
 impl Clock {
-    fn new(settings: &Settings, closed: Pin<Box<dyn Future<Output = ()>>>) -> Self {
+    fn new(settings: &Settings, due: Due, closed: Pin<Box<dyn Future<Output = ()>>>) -> Self {
         let limit = settings.upload_total;
         Self {
             idle: settings.upload_idle,
             total: Instant::now() + limit,
             limit,
-            closed,
+            over: Box::pin(async move {
+                tokio::select! {
+                    () = closed => Error::ShuttingDown,
+                    error = due.passed() => error,
+                }
+            }),
         }
     }
 
@@ -348,7 +356,7 @@ impl Clock {
         };
         tokio::select! {
             biased;
-            () = &mut self.closed => Err(Error::ShuttingDown),
+            error = &mut self.over => Err(error),
             next = timeout_at(deadline, next) => {
                 next.map_err(|_| Error::UploadTooSlow { limit, setting })
             }

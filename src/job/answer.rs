@@ -35,6 +35,8 @@ pub struct Answer {
     pub subject: Option<Rect>,
     /// Width and height without `max_megapixels`.
     pub full_size: (u32, u32),
+    /// What a restoration found and did, as JSON, where that was asked for.
+    pub report: Option<String>,
 }
 
 /// What a client accepts, as far as it matters here: what `format=auto` means for it.
@@ -140,6 +142,7 @@ pub(super) fn encode(
         confidence,
         subject,
         full_size,
+        report,
     } = outcome;
     let (width, height) = (frame.width(), frame.height());
     let matte = match encodings.apart {
@@ -166,6 +169,7 @@ pub(super) fn encode(
         confidence,
         subject,
         full_size,
+        report: report.map(|report| report.json()),
     };
     if let Some(matte) = matte {
         let alpha = codec::encode(&matte.into_frame(), &self::encoding(Encoded::Png, output))?;

@@ -3,6 +3,7 @@
 
 mod answer;
 mod archive;
+mod queue;
 mod workers;
 
 use std::{
@@ -27,6 +28,7 @@ use crate::{
     harden::fault::{self, Place},
     observe::{Picture, Stages},
     ops::{self, Plan, Shape},
+    progress::Progress,
 };
 
 /// Where a picture's bytes are before they are decoded.
@@ -160,6 +162,10 @@ pub struct Site<'a> {
     pub engine: &'a Engine,
 }
 
+/// Nanoseconds that decoding or encoding a pixel takes, in the middle of the formats
+/// (docs/performance.md).
+const CODED_NANOS: u64 = 7;
+
 /// A further picture: its field name, where it is, what its header says.
 type File = (&'static str, Input, Header);
 
@@ -173,7 +179,9 @@ pub struct Job {
     encodings: Encodings,
     result: ops::Limits,
     cost: u64,
+    work: Duration,
     limit: (Duration, &'static str),
+    progress: Progress,
 }
 
 impl Job {
@@ -194,7 +202,8 @@ impl Job {
         input.set_reason(Reason::Error);
         let header = input.probe(site.limits)?;
         let files = probed(files, site.limits)?;
-        plan.check_files(&files.iter().map(|(name, ..)| *name).collect::<Vec<_>>())?;
+        let names: Vec<_> = files.iter().map(|(name, ..)| *name).collect();
+        plan.check_files(&names)?;
         let encodings = Encodings::choose(plan.output(), accept, header.format);
         // Commands have no deadline; the server sets one.
         let limit = (Duration::from_secs(86_400), "--timeout");
@@ -209,9 +218,11 @@ impl Job {
                 max_side: site.limits.max_side,
             },
             cost: 0,
+            work: Duration::ZERO,
             limit,
+            progress: Progress::default(),
         };
-        job.cost = job.peak_bytes(site.engine)?;
+        (job.cost, job.work) = job.outlined(site.engine)?;
         if job.cost > site.budget {
             return Err(Error::JobTooLarge {
                 limit: site.budget,
@@ -222,8 +233,9 @@ impl Job {
         Ok(job)
     }
 
-    /// The most that any stage holds; a stage's memory is free before the next one begins.
-    fn peak_bytes(&self, engine: &Engine) -> Result<u64, Error> {
+    /// The most that any stage holds, in bytes, where a stage's memory is free before the next one
+    /// begins; and the work that all of them are expected to be.
+    fn outlined(&self, engine: &Engine) -> Result<(u64, Duration), Error> {
         let header = &self.header;
         let mut peak = header.decode_peak(self.input.size());
         // What is decoded waits while the next picture is.
@@ -243,12 +255,26 @@ impl Job {
             .collect();
         let work = self.plan.outline(shape, &files, engine, &self.result)?;
         let encode = work.pixels * 4 + self.encodings.peak(work.pixels);
-        Ok(peak.max(work.peak).max(encode))
+        let files = self.files.iter().map(|(_, _, header)| header.pixels());
+        let read = header.pixels() + files.sum::<u64>() + work.pixels;
+        let coded = Duration::from_nanos(read * CODED_NANOS);
+        Ok((peak.max(work.peak).max(encode), coded + work.time))
     }
 
     /// The longest time that the work may take; `setting` changes it.
     pub fn within(mut self, limit: Duration, setting: &'static str) -> Self {
         self.limit = (limit, setting);
+        self
+    }
+
+    /// The time that it is expected to take one thread.
+    pub fn work(&self) -> Duration {
+        self.work
+    }
+
+    /// Whoever watches `progress` is told how far the work is.
+    pub fn telling(mut self, progress: Progress) -> Self {
+        self.progress = progress;
         self
     }
 
@@ -262,7 +288,6 @@ impl Job {
         picture(&self.header)
     }
 
-    /// Why the inputs end, if the job is dropped without being run.
     /// Tells the inputs why they end, if they end without being decoded.
     pub fn set_reason(&mut self, reason: Reason) {
         self.input.set_reason(reason);
@@ -282,7 +307,9 @@ impl Job {
         cancel: &Cancel,
         stages: &mut Stages,
     ) -> Result<Answer, Error> {
-        let cancel = &cancel.with_deadline(self.limit.0, self.limit.1);
+        let cancel = cancel.with_deadline(self.limit.0, self.limit.1);
+        let cancel = &cancel.telling(self.progress.clone());
+        stages.tell(self.progress.clone());
         cancel.check()?;
         let Self {
             input,
@@ -316,7 +343,7 @@ impl Job {
         let outcome = plan.apply(frame, &mut context)?;
         cancel.check()?;
         fault::pass(Place::Encode);
-        let start = std::time::Instant::now();
+        let start = stages.begin("encode");
         let answer = answer::encode(outcome, &encodings, plan.output())?;
         stages.add("encode", start.elapsed());
         Ok(answer)

@@ -1,19 +1,22 @@
 //! The queue of complete uploads and the threads that work on them.
 //!
-//! A job waits in order for two things at once: a thread and its memory. The first in the queue
-//! is never overtaken, so a large job is not starved by small ones.
+//! A job waits for two things at once: a thread, in the order of [`super::queue`], and its memory.
+//! Whose turn it is waits for its memory, and nobody passes, so a large job is not starved.
 
 use std::{
-    collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
-use super::{Answer, Job, Shared};
+use super::{
+    Answer, Job, Shared,
+    queue::{Next, Place, Queue},
+};
 use crate::{
     cancel::Cancel,
+    config::QueueOrder,
     ephemeral::{Lease, Reason, Reservation},
     error::{Error, Resource},
     harden::stack::scrubbed,
@@ -29,22 +32,19 @@ type Deliver = Box<dyn FnOnce(Answered) + Send>;
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 
 struct Waiting {
-    id: u64,
     job: Job,
     cancel: Cancel,
     since: Instant,
     deliver: Deliver,
 }
 
-#[derive(Default)]
-struct Queue {
-    waiting: VecDeque<Waiting>,
-    next: u64,
+struct State {
+    queue: Queue<Waiting>,
     stopping: bool,
 }
 
 struct Inner {
-    queue: Mutex<Queue>,
+    state: Mutex<State>,
     changed: Condvar,
     shared: Shared,
     metrics: Arc<Metrics>,
@@ -58,18 +58,21 @@ pub struct Workers {
 }
 
 impl Workers {
-    /// Starts `threads` threads; `places` jobs may wait.
+    /// Starts `threads` threads; `places` jobs may wait, in this order.
     ///
     /// # Errors
     /// Where the system gives no thread.
     pub fn start(
         threads: usize,
-        places: usize,
+        (places, order): (usize, QueueOrder),
         shared: Shared,
         metrics: Arc<Metrics>,
     ) -> std::io::Result<Self> {
         let inner = Arc::new(Inner {
-            queue: Mutex::default(),
+            state: Mutex::new(State {
+                queue: Queue::new(order, threads),
+                stopping: false,
+            }),
             changed: Condvar::new(),
             shared,
             metrics,
@@ -104,10 +107,10 @@ impl Workers {
         mut job: Job,
         deliver: impl FnOnce(Answered) + Send + 'static,
     ) -> Result<Ticket, Error> {
-        let mut queue = self.inner.lock();
+        let mut state = self.inner.lock();
         let refusal = match () {
-            () if queue.stopping => Some(Error::ShuttingDown),
-            () if queue.waiting.len() >= self.inner.places => Some(Error::Busy {
+            () if state.stopping => Some(Error::ShuttingDown),
+            () if state.queue.len() >= self.inner.places => Some(Error::Busy {
                 what: Resource::Queue,
                 retry_after: RETRY_AFTER,
             }),
@@ -118,23 +121,20 @@ impl Workers {
             return Err(error);
         }
         let cancel = Cancel::new();
-        let id = queue.next;
-        queue.next += 1;
-        queue.waiting.push_back(Waiting {
-            id,
+        let (work, since) = (job.work(), Instant::now());
+        let waiting = Waiting {
             job,
             cancel: cancel.clone(),
-            since: Instant::now(),
+            since,
             deliver: Box::new(deliver),
-        });
-        self.inner
-            .metrics
-            .queue_depth
-            .set(queue.waiting.len() as i64);
-        drop(queue);
-        self.inner.changed.notify_one();
+        };
+        let place = state.queue.push(waiting, work, since);
+        self.inner.show_depth(&state);
+        drop(state);
+        // All of them: the one thread that is woken might be kept for a shorter job.
+        self.inner.changed.notify_all();
         Ok(Ticket {
-            id,
+            place,
             cancel,
             inner: self.inner.clone(),
         })
@@ -144,10 +144,11 @@ impl Workers {
     /// progress go on.
     fn stop(&self) {
         let waiting = {
-            let mut queue = self.inner.lock();
-            queue.stopping = true;
-            self.inner.metrics.queue_depth.set(0);
-            std::mem::take(&mut queue.waiting)
+            let mut state = self.inner.lock();
+            state.stopping = true;
+            let waiting = state.queue.drain();
+            self.inner.show_depth(&state);
+            waiting
         };
         self.inner.changed.notify_all();
         for mut entry in waiting {
@@ -170,7 +171,7 @@ impl Drop for Workers {
 
 /// The right to an answer. When it is dropped the job is taken out of the queue, or told to stop.
 pub struct Ticket {
-    id: u64,
+    place: Place,
     cancel: Cancel,
     inner: Arc<Inner>,
 }
@@ -190,26 +191,16 @@ impl Ticket {
         }
     }
 
-    /// Takes the job out of the queue because the service ends.
-    pub fn shut_down(&self) {
-        self.withdraw(Reason::Shutdown);
-    }
-
-    fn withdraw(&self, reason: Reason) -> bool {
-        let mut queue = self.inner.lock();
-        let Some(at) = queue.waiting.iter().position(|entry| entry.id == self.id) else {
+    /// Takes the job out of the queue, if it still waits there, for this reason.
+    pub fn withdraw(&self, reason: Reason) -> bool {
+        let mut state = self.inner.lock();
+        let Some(mut entry) = state.queue.withdraw(self.place) else {
             return false;
         };
-        let entry = queue.waiting.remove(at);
-        self.inner
-            .metrics
-            .queue_depth
-            .set(queue.waiting.len() as i64);
-        drop(queue);
+        self.inner.show_depth(&state);
+        drop(state);
         // The upload is overwritten on drop, which need not hold up the others.
-        if let Some(mut entry) = entry {
-            entry.job.set_reason(reason);
-        }
+        entry.job.set_reason(reason);
         true
     }
 }
@@ -222,12 +213,16 @@ impl Drop for Ticket {
 }
 
 impl Inner {
-    fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn show_depth(&self, state: &State) {
+        self.metrics.queue_depth.set(state.queue.len() as i64);
     }
 
     fn work(&self) {
-        while let Some((entry, memory)) = self.next() {
+        while let Some((entry, long, memory)) = self.next() {
             let mut stages = Stages::default();
             stages.add("queue", entry.since.elapsed());
             let lease = Lease::new(memory, self.metrics.clone());
@@ -246,27 +241,43 @@ impl Inner {
                 (answer, lease)
             });
             deliver((answered, stages));
+            if long {
+                self.lock().queue.end(long);
+                self.changed.notify_all();
+            }
         }
     }
 
-    /// Waits for a job and for its memory; `None` when the pool stops.
-    fn next(&self) -> Option<(Waiting, Reservation)> {
-        let mut queue = self.lock();
+    /// Waits for a job and for its memory, and says whether it is a long one; `None` when the pool
+    /// stops.
+    fn next(&self) -> Option<(Waiting, bool, Reservation)> {
+        let mut state = self.lock();
         loop {
-            if let Some(first) = queue.waiting.front() {
-                if let Some(memory) = self.shared.budget.try_reserve(first.job.cost()) {
-                    let entry = queue.waiting.pop_front()?;
-                    self.metrics.queue_depth.set(queue.waiting.len() as i64);
-                    return Some((entry, memory));
+            let now = Instant::now();
+            let mut until = None;
+            match state.queue.next(now) {
+                Next::Take(place) => {
+                    let cost = state.queue.get(place).map(|entry| entry.job.cost())?;
+                    if let Some(memory) = self.shared.budget.try_reserve(cost) {
+                        let (entry, long) = state.queue.take(place)?;
+                        self.show_depth(&state);
+                        return Some((entry, long, memory));
+                    }
                 }
-            } else if queue.stopping {
-                return None;
+                Next::Wait(_) if state.stopping => return None,
+                Next::Wait(at) => until = at,
             }
-            // Woken by a new job, by memory given back, or by the end.
-            queue = self
-                .changed
-                .wait(queue)
-                .unwrap_or_else(PoisonError::into_inner);
+            // Woken by a new job, by memory given back, by the end of a long job, or by the end.
+            state = match until {
+                None => self
+                    .changed
+                    .wait(state)
+                    .unwrap_or_else(PoisonError::into_inner),
+                Some(until) => {
+                    let wait = self.changed.wait_timeout(state, until - now);
+                    wait.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
         }
     }
 }

@@ -62,7 +62,7 @@ pub struct Metrics {
     pub memory_reserved: IntGauge,
     /// Bytes that all jobs may reserve.
     pub memory_budget: IntGauge,
-    /// 1 for each loaded model, with its licence.
+    /// 1 for each loaded model, with its licence and what it runs on.
     pub model_loaded: IntGaugeVec,
     /// Seconds of one inference.
     pub inference_duration: HistogramVec,
@@ -149,8 +149,8 @@ impl Metrics {
             model_loaded: gauges(
                 r,
                 "model_loaded",
-                "1 for each loaded model.",
-                &["model", "license"],
+                "1 for each loaded model, with what it runs on.",
+                &["model", "license", "device"],
             ),
             inference_duration: histograms(
                 r,

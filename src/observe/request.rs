@@ -7,13 +7,14 @@ use std::{
 };
 
 use super::{Log, Metrics, Record};
-use crate::error::Error;
+use crate::{error::Error, progress::Progress};
 
 /// The stages of one job with the time each took, in their order.
 #[derive(Debug, Clone, Default)]
 pub struct Stages {
     list: Vec<Stage>,
     step: usize,
+    progress: Progress,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -25,12 +26,23 @@ struct Stage {
 }
 
 impl Stages {
+    /// Whoever watches `progress` is told from now on which stage begins.
+    pub fn tell(&mut self, progress: Progress) {
+        self.progress = progress;
+    }
+
     /// Runs `work` and notes its time under `name`, whether it succeeds or not.
     pub fn time<T>(&mut self, name: &'static str, work: impl FnOnce() -> T) -> T {
-        let start = Instant::now();
+        let start = self.begin(name);
         let result = work();
         self.add(name, start.elapsed());
         result
+    }
+
+    /// A stage begins whose time is noted by [`Stages::add`].
+    pub fn begin(&mut self, name: &'static str) -> Instant {
+        self.progress.begin(name, self.step);
+        Instant::now()
     }
 
     /// Notes a time that was measured elsewhere.
@@ -42,6 +54,11 @@ impl Stages {
     /// What is noted from now on belongs to this operation of a pipeline; 0 for none.
     pub fn begin_step(&mut self, step: usize) {
         self.step = step;
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.list.len()
     }
 
     /// Adds all of `other`.

@@ -68,6 +68,7 @@ pub fn apply(
         confidence: Some(confidence),
         subject: result.subject,
         full_size: result.crop.unwrap_or(given),
+        report: None,
     })
 }
 

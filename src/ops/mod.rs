@@ -4,18 +4,25 @@ mod background;
 mod blur;
 pub mod compose;
 pub mod edge;
+mod enhance;
 pub mod foreground;
 pub mod geometry;
 pub mod matting;
+mod nets;
 pub mod options;
+mod photo;
 mod plan;
 mod pyramid;
 mod restore;
 mod shape;
 mod transform;
 
-use options::{Options, RemoveBackground, Restore, Spec, Transform};
+use std::time::Duration;
+
+use options::{Enhance, Options, RemoveBackground, Restore, Spec, Transform};
 pub use plan::{OPS, Outline, Plan, Recipe};
+use restore::MASK;
+pub use restore::Report;
 pub use shape::{Limits, Sampled, Shape};
 use transform::WATERMARK;
 
@@ -34,6 +41,8 @@ pub enum Kind {
     RemoveBackground,
     /// Repairs damage.
     Restore,
+    /// Makes an ordinary photograph better.
+    Enhance,
     /// Cuts, turns, resizes, marks, converts.
     Transform,
 }
@@ -42,11 +51,15 @@ pub enum Kind {
 pub const BACKGROUND: &str = "background_file";
 
 /// Further pictures that operations take, by field name, with what they are: those of
-/// [`Kind::RemoveBackground`], then those of [`Kind::Transform`].
-const FILES: [(&str, &str); 2] = [
+/// [`Kind::RemoveBackground`], of [`Kind::Restore`], of [`Kind::Transform`].
+const FILES: [(&str, &str); 3] = [
     (
         BACKGROUND,
         "A picture that the cutout is put on; it covers, centred.",
+    ),
+    (
+        MASK,
+        "A picture that is light where the other is damaged; stretched to its size.",
     ),
     (
         WATERMARK,
@@ -56,13 +69,19 @@ const FILES: [(&str, &str); 2] = [
 
 impl Kind {
     /// Every operation.
-    pub const ALL: [Self; 3] = [Self::RemoveBackground, Self::Restore, Self::Transform];
+    pub const ALL: [Self; 4] = [
+        Self::RemoveBackground,
+        Self::Restore,
+        Self::Enhance,
+        Self::Transform,
+    ];
 
     /// The name in routes, metrics and logs.
     pub const fn name(self) -> &'static str {
         match self {
             Self::RemoveBackground => "remove-background",
             Self::Restore => "restore",
+            Self::Enhance => "enhance",
             Self::Transform => "transform",
         }
     }
@@ -71,7 +90,12 @@ impl Kind {
     pub const fn about(self) -> &'static str {
         match self {
             Self::RemoveBackground => "Removes the background of a picture, or replaces it.",
-            Self::Restore => "Removes noise and JPEG artefacts from a picture.",
+            Self::Restore => {
+                "Repairs an old or damaged picture: scratches, noise, JPEG artefacts, blur, fading."
+            }
+            Self::Enhance => {
+                "Makes an ordinary photograph better: noise, tones, colour of the light, sharpness."
+            }
             Self::Transform => "Cuts, turns, resizes, marks or converts a picture.",
         }
     }
@@ -81,6 +105,7 @@ impl Kind {
         match self {
             Self::RemoveBackground => RemoveBackground::SPECS,
             Self::Restore => Restore::SPECS,
+            Self::Enhance => Enhance::SPECS,
             Self::Transform => Transform::SPECS,
         }
     }
@@ -89,20 +114,36 @@ impl Kind {
     pub const fn files(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::RemoveBackground => FILES.split_at(1).0,
-            Self::Restore => &[],
-            Self::Transform => FILES.split_at(1).1,
+            Self::Restore => FILES.split_at(1).1.split_at(1).0,
+            Self::Enhance => &[],
+            Self::Transform => FILES.split_at(2).1,
         }
     }
 
     /// Whether `--long-timeout` holds for it.
     pub const fn is_long(self) -> bool {
-        matches!(self, Self::Restore)
+        matches!(self, Self::Restore | Self::Enhance)
+    }
+
+    /// What it is expected to take one thread on so many pixels: its cost whatever the picture,
+    /// and that of each megapixel, in milliseconds (docs/performance.md, docs/restoration.md; of
+    /// the nets of restoration one run). They order the queue, for which a factor of two does not
+    /// matter.
+    fn time(self, pixels: u64) -> Duration {
+        let (fixed, per_megapixel) = match self {
+            Self::RemoveBackground => (50, 15),
+            Self::Restore => (0, 900),
+            Self::Enhance => (0, 250),
+            Self::Transform => (0, 5),
+        };
+        Duration::from_micros(fixed * 1000 + per_megapixel * pixels / 1000)
     }
 
     fn with_defaults(self) -> Op {
         match self {
             Self::RemoveBackground => Op::RemoveBackground(Box::default()),
             Self::Restore => Op::Restore(Restore::default()),
+            Self::Enhance => Op::Enhance(Enhance::default()),
             Self::Transform => Op::Transform(Box::default()),
         }
     }
@@ -115,6 +156,8 @@ pub enum Op {
     RemoveBackground(Box<RemoveBackground>),
     /// Repairs damage.
     Restore(Restore),
+    /// Makes an ordinary photograph better.
+    Enhance(Enhance),
     /// Cuts, turns, resizes, marks, converts.
     Transform(Box<Transform>),
 }
@@ -125,6 +168,7 @@ impl Op {
         match self {
             Self::RemoveBackground(_) => Kind::RemoveBackground,
             Self::Restore(_) => Kind::Restore,
+            Self::Enhance(_) => Kind::Enhance,
             Self::Transform(_) => Kind::Transform,
         }
     }
@@ -133,6 +177,7 @@ impl Op {
         match self {
             Self::RemoveBackground(options) => options.set(name, value),
             Self::Restore(options) => options.set(name, value),
+            Self::Enhance(options) => options.set(name, value),
             Self::Transform(options) => options.set(name, value),
         }
     }
@@ -177,7 +222,7 @@ pub struct Outcome {
     pub frame: Frame,
     /// The matte beside it, where both were asked for.
     pub matte: Option<Mask>,
-    /// The model that ran, and its licence.
+    /// The model that ran, and its licence; where several did, they are separated by commas.
     pub model: Option<(String, String)>,
     /// How sure the matte is, 0 to 1.
     pub confidence: Option<f32>,
@@ -185,6 +230,8 @@ pub struct Outcome {
     pub subject: Option<Rect>,
     /// Width and height that the result would have without `max_megapixels`.
     pub full_size: (u32, u32),
+    /// What was found and done, where that was asked for.
+    pub report: Option<Report>,
 }
 
 impl Outcome {
@@ -197,6 +244,7 @@ impl Outcome {
             model: None,
             confidence: None,
             subject: None,
+            report: None,
         }
     }
 }

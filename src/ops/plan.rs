@@ -2,11 +2,14 @@
 
 mod list;
 
+use std::time::Duration;
+
 pub use list::OPS;
 use list::operations;
 
 use super::{
-    Context, Kind, Limits, Op, Outcome, Sampled, Shape, Source, WATERMARK, background,
+    Context, Kind, Limits, MASK, Op, Outcome, Sampled, Shape, Source, WATERMARK, background,
+    enhance,
     options::{self, Options, Output, Spec},
     restore, transform,
 };
@@ -93,6 +96,8 @@ pub struct Outline {
     pub peak: u64,
     /// The most pixels that the result can have.
     pub pixels: u64,
+    /// What all operations are expected to take one thread.
+    pub time: Duration,
 }
 
 impl Plan {
@@ -190,7 +195,8 @@ impl Plan {
                     engine.entry(task, name)?;
                 }
                 match op {
-                    Op::Restore(options) => restore::check(options),
+                    Op::Restore(options) => restore::check(options, engine),
+                    Op::Enhance(options) => enhance::check(options, engine),
                     Op::RemoveBackground(options) => {
                         let both = options.output == options::Cutout::Both;
                         match both && i + 1 < self.ops.len() {
@@ -219,10 +225,13 @@ impl Plan {
             ));
         }
         for (i, op) in self.ops.iter().enumerate() {
-            let marked = files.contains(&WATERMARK) && self.taker(WATERMARK) == Some(i);
-            if let (Op::Transform(options), false) = (op, marked) {
-                transform::check_unmarked(options).map_err(|error| self.placed(i, error))?;
-            }
+            let has = |file| files.contains(&file) && self.taker(file) == Some(i);
+            let checked = match op {
+                Op::Transform(options) if !has(WATERMARK) => transform::check_unmarked(options),
+                Op::Restore(options) if has(MASK) => restore::check_masked(options),
+                _ => Ok(()),
+            };
+            checked.map_err(|error| self.placed(i, error))?;
         }
         Ok(())
     }
@@ -240,7 +249,7 @@ impl Plan {
     /// and number of pixels; refuses what cannot be done with it.
     ///
     /// # Errors
-    /// [`Error::RoiOutside`], [`Error::ResultTooLarge`].
+    /// [`Error::RoiOutside`], [`Error::ResultTooLarge`], [`Error::StepMissing`].
     pub fn outline(
         &self,
         shape: Shape,
@@ -248,19 +257,23 @@ impl Plan {
         engine: &Engine,
         limits: &Limits,
     ) -> Result<Outline, Error> {
-        let (mut shape, mut peak) = (shape, 0);
+        let (mut shape, mut peak, mut time) = (shape, 0, Duration::ZERO);
         for (i, op) in self.ops.iter().enumerate() {
-            let pixels = shape.pixels();
             let outlined = match op {
                 Op::RemoveBackground(options) => Ok(background::outline(options, shape, limits)),
-                Op::Restore(_) => Ok((restore::peak_bytes(pixels), shape)),
+                Op::Restore(options) => {
+                    let masked = files.iter().any(|(file, _)| *file == MASK);
+                    let masked = masked && self.taker(MASK) == Some(i);
+                    restore::outline(options, shape, masked, engine, limits)
+                }
+                Op::Enhance(options) => enhance::outline(options, shape, engine, limits),
                 Op::Transform(options) => transform::outline(options, shape, limits),
             };
             let (own, after) = outlined.map_err(|error| self.placed(i, error))?;
             let model = op
                 .model()
                 .and_then(|(task, name)| engine.entry(task, name).ok());
-            let model = model.map_or(0, |entry| entry.peak_mib << 20);
+            let model = model.map_or(0, |entry| entry.run_bytes(shape.pixels()));
             // A further picture waits for its operation, decoded, and is scaled there to cover
             // the picture at most.
             let waits = |(file, pixels): &(&'static str, u64)| match self.taker(file) {
@@ -269,11 +282,13 @@ impl Plan {
                 _ => 0,
             };
             peak = peak.max(own + model + files.iter().map(waits).sum::<u64>());
+            time += op.kind().time(shape.pixels().max(after.pixels()));
             shape = after;
         }
         Ok(Outline {
             peak,
             pixels: shape.pixels(),
+            time,
         })
     }
 
@@ -303,7 +318,11 @@ impl Plan {
                     let ground = take(super::BACKGROUND);
                     background::apply(frame, options, ground, context)
                 }
-                Op::Restore(options) => restore::apply(frame, options, context),
+                Op::Restore(options) => {
+                    let mask = take(MASK);
+                    restore::apply(frame, options, mask, context)
+                }
+                Op::Enhance(options) => enhance::apply(frame, options, context),
                 Op::Transform(options) => {
                     let watermark = take(WATERMARK);
                     transform::apply(frame, options, watermark, context)
@@ -315,6 +334,7 @@ impl Plan {
             outcome = Outcome {
                 model: done.model.or(outcome.model),
                 confidence: done.confidence.or(outcome.confidence),
+                report: done.report.or(outcome.report),
                 ..done
             };
         }
@@ -337,13 +357,14 @@ impl Plan {
 }
 
 impl Op {
-    /// The model's name, where the operation runs one.
+    /// The model's name, where the operation always runs one.
     fn model(&self) -> Option<(Task, Option<&str>)> {
         match self {
             Self::RemoveBackground(o) => {
                 Some((Task::Cutout, o.model.as_ref().map(|m| m.0.as_str())))
             }
-            Self::Restore(o) => Some((Task::Restore, o.model.as_ref().map(|m| m.0.as_str()))),
+            // Theirs are many, and part of their outline.
+            Self::Restore(_) | Self::Enhance(_) => None,
             Self::Transform(o) => transform::model(o),
         }
     }

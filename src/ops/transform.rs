@@ -12,6 +12,7 @@ mod mark;
 mod tone;
 
 use fit::Fitted;
+pub use tone::grayscale;
 
 use super::{
     Context, Limits, Outcome, Sampled, Shape, edge,

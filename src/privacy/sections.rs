@@ -6,7 +6,7 @@ use humantime::format_duration;
 
 use super::{Item, Section, Statement};
 use crate::{
-    config::{Ephemerality, Settings},
+    config::{Device, Ephemerality, Settings},
     ephemeral::storage::Storage,
     observe::{Metrics, Record},
 };
@@ -36,7 +36,7 @@ pub(super) fn all(settings: &Settings, storage: &Storage, metrics: &Metrics) -> 
         others(),
         stored(settings, storage),
         receipts(settings),
-        not_covered(storage),
+        not_covered(settings, storage),
     ]
 }
 
@@ -75,6 +75,13 @@ fn received(settings: &Settings) -> Section {
                 "ephemeral_leaks::what_a_client_says_is_repeated_nowhere",
                 "ephemeral_leaks::an_answer_holds_pixels_and_nothing_else",
             ],
+        ),
+        said(
+            "A client may send a random id with a picture, to watch how far the work is \
+             (X-Progress-Id, /v1/progress). It is held with the words and numbers of that, as long as \
+             the work goes on; it is in no record and no metric, and has nothing to do with the id of \
+             the request.",
+            &["api::nothing_is_left_of_an_id_and_it_is_in_no_record"],
         ),
         who_asks(settings),
     ];
@@ -366,7 +373,7 @@ fn receipts(settings: &Settings) -> Section {
     section("receipts", "What a receipt shows", statements)
 }
 
-fn not_covered(storage: &Storage) -> Section {
+fn not_covered(settings: &Settings, storage: &Storage) -> Section {
     let mut texts = vec![
         "Whoever is root on the machine, or runs it, can read memory while a picture is worked on. \
          No program can prevent that.",
@@ -377,10 +384,16 @@ fn not_covered(storage: &Storage) -> Section {
         "A process that is killed (SIGKILL) or a machine that loses power overwrites nothing: the \
          system frees the memory, and may hand it on before it is cleared.",
         "Overwritten means Clear in the words of NIST SP 800-88, not Purge or Destroy.",
-        "This program works on the processor. Were it to use a graphics processor, that one's memory \
-         would not be covered.",
+        "Where models run on another device than the processor, such as a graphics processor \
+         (`--device`), its memory is freed and not overwritten; `GET /v1/models` says what each of \
+         them runs on.",
         "What a client, its browser or its network does with the picture and the result.",
     ];
+    // `serve` puts here what they really run on; of `auto` nothing is known before.
+    let elsewhere = ![Device::Auto, Device::Cpu].contains(&settings.engine.device);
+    if elsewhere {
+        texts.push("Here models run on such a device.");
+    }
     if !storage.objections().is_empty() {
         texts.push("On this machine, what was said of the storage above: bytes may reach a disk.");
     }

@@ -1,6 +1,6 @@
 //! Wrong names and wrong values of options: the answer says what there is, and not what was sent.
 
-use safelight::ops::options::{Options, Output, RemoveBackground, Restore};
+use safelight::ops::options::{Enhance, Options, Output, RemoveBackground, Restore};
 
 use crate::{
     common::spawn,
@@ -55,6 +55,9 @@ fn every_option_refuses_what_it_does_not_take_and_says_what_it_takes() {
     for spec in Restore::SPECS.iter().chain(Output::SPECS) {
         refused("/v1/restore", spec.name, "zq7canary%01");
     }
+    for spec in Enhance::SPECS.iter().chain(Output::SPECS) {
+        refused("/v1/enhance", spec.name, "zq7canary%01");
+    }
     for (name, value) in [
         ("model", "cutoff"),
         ("model", "..%2Fcutout"),
@@ -95,8 +98,26 @@ fn every_option_refuses_what_it_does_not_take_and_says_what_it_takes() {
         ("steps", "denoise,polish"),
         ("steps", ""),
         ("strength", "1.01"),
+        ("strength", "NaN"),
+        ("scale", "3"),
+        ("scale", "2.0"),
+        ("sepia", "true"),
+        ("report", "yes"),
+        ("model", "cutout"),
     ] {
         refused("/v1/restore", name, value);
+    }
+    for (name, value) in [
+        ("tone", "true"),
+        ("white_balance", "5000K"),
+        ("sharpen", "2.1"),
+        ("sharpen", "-1"),
+        ("denoise", "none"),
+        ("denoise", "1.5"),
+        ("scale", "8"),
+        ("strength", "-0.1"),
+    ] {
+        refused("/v1/enhance", name, value);
     }
     server.assert_books_balance();
 }

@@ -46,7 +46,10 @@ fn doctor_ends_with_1_if_and_only_if_something_fails() {
         let failed = text.lines().filter(|line| line.starts_with("FAIL")).count();
         let code = Some(i32::from(failed > 0));
         assert_eq!(ran.code, code, "{text}{}", ran.stderr);
-        assert!(text.contains("models that run: cutout, restore"), "{text}");
+        assert!(
+            text.contains("models that run: cutout, inpaint, restore, scratch"),
+            "{text}"
+        );
         assert!(text.contains("ONNX Runtime 1."), "{text}");
         if failed > 0 {
             let count = format!("{failed} of these do not hold");

@@ -70,11 +70,11 @@ fn a_missing_runtime_library_is_a_clear_error() {
         assert_eq!(ran.code, Some(1), "{}", ran.stderr);
         assert!(ran.text().contains("FAIL"));
     }
-    let ran = run(&["models", "list", "--onnxruntime", "/nonexistent"]);
+    let ran = run(&["doctor", "--onnxruntime", "/nonexistent"]);
     assert!(
-        ran.stderr.contains("make runtime"),
+        ran.text().contains("make runtime"),
         "names the command: {}",
-        ran.stderr
+        ran.text()
     );
 }
 

@@ -5,6 +5,7 @@
 
 pub mod faults;
 pub mod http;
+pub mod onnx;
 
 use std::{
     collections::HashMap,
@@ -287,7 +288,8 @@ fn without_settings(command: &mut Command) -> &mut Command {
             command.env_remove(name);
         }
     }
-    command
+    // Nor may the models that they have pulled.
+    command.env("SAFELIGHT_MODELS_DIR", "/nonexistent/models")
 }
 
 /// What became of a program that was run to its end.

@@ -164,8 +164,9 @@ fn there_is_no_door_into_the_running_service() {
                 "{method} {path}"
             );
         }
+        // Of a request that goes on, one can read how far it is, and nothing else.
         assert!(
-            !path.contains('{'),
+            !path.contains('{') || path == "/v1/progress/{id}",
             "{path} reads something back by its name"
         );
     }

@@ -12,12 +12,15 @@ use crate::{
 const OPERATIONS: &[&str] = &[
     "remove-background",
     "restore",
+    "enhance",
     "inspect",
     "rembg",
     "removebg",
 ];
 const OUTCOMES: &[&str] = &["ok", "client_error", "client_gone", "busy", "server_error"];
-const MODELS: &[&str] = &["cutout", "restore"];
+const MODELS: &[&str] = &[
+    "cutout", "inpaint", "restore", "scratch", "upscale2", "upscale4",
+];
 const STAGES: &[&str] = &[
     "upload",
     "queue",
@@ -26,7 +29,19 @@ const STAGES: &[&str] = &[
     "refine",
     "compose",
     "measure",
-    "restore",
+    "detect",
+    "scratches",
+    "denoise",
+    "dejpeg",
+    "deblur",
+    "fade",
+    "contrast",
+    "colorize",
+    "faces",
+    "tone",
+    "sharpen",
+    "mix",
+    "upscale",
     "encode",
 ];
 const REASONS: &[&str] = &[
@@ -37,7 +52,13 @@ const REASONS: &[&str] = &[
     "panic",
     "shutdown",
 ];
-const REFUSALS: &[&str] = &["upload_permits", "spool_budget", "queue_full", "queue_wait"];
+const REFUSALS: &[&str] = &[
+    "upload_permits",
+    "spool_budget",
+    "queue_full",
+    "queue_wait",
+    "watchers",
+];
 const FORMATS: &[&str] = &["jpeg", "png", "webp", "gif", "bmp", "tiff"];
 const LICENSES: &[&str] = &["Apache-2.0"];
 
@@ -55,7 +76,9 @@ fn fault_of_line(line: &str) -> Option<String> {
                 .as_str()
                 .is_some_and(|time| humantime::parse_rfc3339(time).is_ok()),
             "level" => word(&["info", "warn", "error"]),
-            "event" => word(&["request", "start", "ready", "stop", "storage", "panic"]),
+            "event" => word(&[
+                "request", "start", "models", "ready", "stop", "storage", "panic",
+            ]),
             // A sentence about start and stop; never beside a request.
             "message" => !request && value.is_string(),
             "request_id" => value
@@ -67,7 +90,10 @@ fn fault_of_line(line: &str) -> Option<String> {
                 .iter()
                 .any(|(code, _)| value == code),
             "input_type" => word(FORMATS),
-            "model" => word(MODELS),
+            // Where several ran, each is named.
+            "model" => value
+                .as_str()
+                .is_some_and(|names| names.split(", ").all(|name| MODELS.contains(&name))),
             "width" | "height" | "bytes_in" | "bytes_out" => value.is_u64(),
             "duration_ms" => is_number(value),
             "stages_ms" => value.as_array().is_some_and(|stages| {
@@ -133,6 +159,7 @@ fn fault_of_sample(line: &str) -> Option<String> {
             "reason" => REASONS.contains(&value),
             "model" => MODELS.contains(&value),
             "license" => LICENSES.contains(&value),
+            "device" => value == "cpu",
             "version" | "onnxruntime" => version(value),
             "le" => value == "+Inf" || value.parse::<f64>().is_ok(),
             _ => return Some(format!("an unknown label {label}")),

@@ -14,8 +14,11 @@ use crate::common::{folder, http, pictures, spawn};
 /// Every setting of the service. Each holds for all requests alike: none names a key, a client or an
 /// address of one.
 const SETTINGS: &[&str] = &[
+    "--accept-license",
+    "--catalogue",
     "--config",
     "--cors-origin",
+    "--device",
     "--ephemerality",
     "--formats",
     "--head-timeout",
@@ -30,12 +33,15 @@ const SETTINGS: &[&str] = &[
     "--memory-budget",
     "--metrics-listen",
     "--model",
+    "--models-dir",
     "--onnxruntime",
     "--queue",
+    "--queue-order",
     "--queue-wait",
     "--rate-per-address",
     "--read-timeout",
     "--receipts",
+    "--require-device",
     "--shutdown-grace",
     "--spool",
     "--spool-budget",
@@ -73,6 +79,7 @@ const FIELDS: &[&str] = &[
 
 /// Every label of a metric.
 const LABELS: &[&str] = &[
+    "device",
     "license",
     "model",
     "onnxruntime",

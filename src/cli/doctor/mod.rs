@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     config::{EngineSettings, Settings, runtime_dir},
-    engine::Engine,
+    engine::{Engine, Loading},
     ephemeral::storage,
     harden::process::Hardening,
     observe::Metrics,
@@ -68,12 +68,12 @@ fn models(settings: &EngineSettings) -> Vec<Check> {
         workers: Some(1),
         ..settings.clone()
     };
-    let engine = match Engine::open(&one, metrics) {
+    let engine = match Engine::open(&one, metrics, Loading::AtOnce) {
         Err(why) => return vec![Check::new("onnxruntime", false, why)],
         Ok(engine) => engine,
     };
-    let loaded = engine.models().filter(|(_, loaded, _)| *loaded);
-    let names: Vec<_> = loaded.map(|(entry, ..)| entry.name.as_str()).collect();
+    let loaded = engine.models().filter(|model| model.loaded);
+    let names: Vec<_> = loaded.map(|model| model.entry.name.as_str()).collect();
     let run = engine.warm_up();
     vec![
         Check::new(

@@ -74,6 +74,14 @@ pub(super) fn text_property(about: &str) -> Schema {
     )
 }
 
+pub(super) fn id_schema(about: &str) -> Schema {
+    let object = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .format(Some(SchemaFormat::Custom("uuid".to_owned())))
+        .description(Some(about));
+    Schema::from(object.build())
+}
+
 pub(super) fn problem_schema() -> Schema {
     let codes = ObjectBuilder::new()
         .schema_type(Type::String)

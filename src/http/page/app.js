@@ -3,20 +3,27 @@
 
 import { loadCatalogue } from "./catalogue.js";
 import { curlCommand } from "./curl.js";
-import { checkPicture, expectedType, resultName, zipMember } from "./files.js";
+import { checkPicture, expectedType, formatsInWords, resultName } from "./files.js";
+import { address, busy, cancel, enqueue, newItem, perform } from "./jobs.js";
+import { hasKey, listenForKey } from "./key.js";
+import { listenForNotice } from "./notice.js";
 import { Options } from "./options.js";
-import { NoAnswer, send } from "./upload.js";
+import { Pipeline } from "./pipeline.js";
+import { stepInWords } from "./progress.js";
 import * as view from "./view.js";
-import { NO_CONNECTION, bytes, element, problemFrom } from "./words.js";
+import { bytes, element } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
 
-const page = { operation: null, options: null, items: [], selected: null, running: null, refused: [], limit: 0 };
+const page = { operation: null, options: null, items: [], selected: null, running: null, refused: [], limits: null, made: new Map() };
 
 async function start() {
+  listenForNotice($("privacy"), $("notice"));
   const catalogue = await loadCatalogue();
-  page.limit = catalogue.maxUpload();
-  $("max-size").textContent = bytes(page.limit);
+  page.limits = catalogue.limits;
+  $("max-size").textContent = bytes(page.limits.bytes);
+  $("formats").textContent = formatsInWords(page.limits.formats);
+  $("file").accept = page.limits.formats.map((format) => `image/${format}`).join();
   $("openapi-link").hidden = !catalogue.published;
   makeTabs(catalogue.operations());
   listen();
@@ -35,10 +42,11 @@ function makeTabs(operations) {
   });
   $("tabs").append(...tabs);
   $("tabs").addEventListener("keydown", (event) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (!step) return;
+    const at = tabs.indexOf(document.activeElement);
+    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: -1 }[event.key];
+    if (to === undefined || at < 0) return;
     event.preventDefault();
-    const next = tabs[(tabs.indexOf(document.activeElement) + step + tabs.length) % tabs.length];
+    const next = tabs.at(to % tabs.length);
     next.focus();
     next.click();
   });
@@ -51,23 +59,37 @@ function choose(operation, chosen) {
     tab.setAttribute("aria-selected", String(tab === chosen));
     tab.tabIndex = tab === chosen ? 0 : -1;
   }
+  chosen.scrollIntoView({ block: "nearest", inline: "nearest" });
   $("workspace").setAttribute("aria-labelledby", chosen.id);
   if (page.operation === operation) return;
   page.operation = operation;
-  page.options = new Options($("controls"), operation, page.limit, render);
+  const { options, box } = optionsOf(operation);
+  page.options = options;
+  $("controls").replaceChildren(box);
   render();
+}
+
+/** The options of an operation, made once: what was set stays set while the page is open. */
+function optionsOf(operation) {
+  if (!page.made.has(operation)) {
+    const box = element("div", { className: "controls" });
+    const context = { limits: page.limits, onChange: render };
+    const options = operation.steps ? new Pipeline(box, operation, context) : new Options(box, operation, context);
+    page.made.set(operation, { options, box });
+  }
+  return page.made.get(operation);
 }
 
 // Pictures in
 
 async function add(files) {
   if (!files.length) return;
-  const checked = await Promise.all(files.map(async (file) => ({ file, fault: await checkPicture(file, page.limit) })));
+  const checked = await Promise.all(files.map(async (file) => ({ file, fault: await checkPicture(file, page.limits) })));
   page.refused = checked.filter(({ fault }) => fault).map(({ fault }) => ({ title: "Not sent", detail: fault }));
-  const items = checked.filter(({ fault }) => !fault).map(({ file }) => ({ file, phase: "idle", outcome: null, problem: null, fraction: null }));
+  const items = checked.filter(({ fault }) => !fault).map(({ file }) => newItem(file));
   page.items.push(...items);
   page.selected = items[0] ?? page.selected;
-  if (items.length && !page.options.problem()) items.forEach(enqueue);
+  if (items.length && !page.options.problem()) items.forEach((item) => enqueue(item, requestNow()));
   pump();
 }
 
@@ -79,7 +101,11 @@ function takeChosen() {
 
 function listen() {
   $("file").addEventListener("change", takeChosen);
-  document.addEventListener("paste", (event) => add([...(event.clipboardData?.files ?? [])]));
+  document.addEventListener("paste", (event) => {
+    const files = [...(event.clipboardData?.files ?? [])];
+    if (files.length) event.preventDefault();
+    add(files);
+  });
   document.addEventListener("dragover", (event) => {
     if (!event.dataTransfer?.types.includes("Files")) return;
     event.preventDefault();
@@ -99,26 +125,26 @@ function listen() {
     again(page.selected ? [page.selected] : []);
   });
   $("run-all").addEventListener("click", () => again(page.items));
-  $("cancel").addEventListener("click", () => page.selected && cancel(page.selected));
+  $("cancel").addEventListener("click", () => page.selected && stop(page.selected));
   $("clear").addEventListener("click", () => [...page.items].forEach(remove));
   $("copy-curl").addEventListener("click", copyCurl);
+  listenForKey($("key-box"), $("key-note"), () => {
+    render();
+    if (hasKey()) again(page.items.filter(({ problem }) => problem?.status === 401));
+  });
 }
 
 // The queue: one at a time
 
-/** The request is what the options say now, not what they say when its turn comes. */
-function enqueue(item) {
+function requestNow() {
   const { operation, options } = page;
-  Object.assign(item, {
-    phase: "queued", problem: null, fraction: null,
-    request: { operation, values: options.values, pairs: options.pairs(), key: requestKey() },
-  });
+  return { operation, values: options.values, pairs: options.pairs(), key: requestKey() };
 }
 
 function again(items) {
   if (page.options.problem()) return;
   page.refused = [];
-  items.filter((item) => !busy(item)).forEach(enqueue);
+  items.filter((item) => !busy(item)).forEach((item) => enqueue(item, requestNow()));
   pump();
   $("status").scrollIntoView({ block: "nearest" }); // on a phone the options are below the picture
 }
@@ -128,57 +154,16 @@ async function pump() {
   const item = page.items.find(({ phase }) => phase === "queued");
   if (page.running || !item) return;
   page.running = item;
-  await perform(item);
+  // "done" is said when the result can be seen.
+  await perform(item, render, (done) => (done === page.selected ? view.showPictures(done) : null));
   page.running = null;
   pump();
 }
 
-async function perform(item) {
-  const { operation, pairs } = item.request;
-  Object.assign(item, { phase: "uploading", fraction: 0 });
-  item.call = send(address(operation), item.file, pairs, {
-    progress: (phase, fraction) => {
-      Object.assign(item, { phase, fraction });
-      render();
-    },
-  });
+function stop(item) {
+  cancel(item);
   render();
-  try {
-    const answer = await item.call.answer;
-    if (answer.ok) item.outcome = await outcomeOf(item, answer);
-    else Object.assign(item, { outcome: null, problem: await problemFrom(answer) });
-    // "done" is said when the result can be seen.
-    if (answer.ok && item === page.selected) await view.showPictures(item);
-    item.phase = answer.ok ? "done" : "error";
-  } catch (error) {
-    const stopped = error instanceof NoAnswer && error.kind === "aborted";
-    item.phase = stopped ? "cancelled" : "error";
-    if (!stopped) Object.assign(item, { outcome: null, problem: NO_CONNECTION });
-  }
-  item.call = null;
-}
-
-async function outcomeOf(item, answer) {
-  const { operation, values } = item.request;
-  const { body } = answer;
-  const archive = body.type === "application/zip";
-  const inside = archive ? await zipMember(body, "color").catch(() => null) : null;
-  return {
-    request: item.request,
-    body,
-    picture: archive ? inside?.blob ?? null : body,
-    note: inside ? `Shown is ${inside.title}; the ZIP also holds the mask, alpha.png.` : "",
-    name: resultName(item.file.name, operation.suffix(values), body.type),
-    ...view.describe(answer),
-  };
-}
-
-const busy = (item) => ["queued", "uploading", "working"].includes(item.phase);
-
-function cancel(item) {
-  if (item.call) item.call.abort();
-  else if (busy(item)) item.phase = "cancelled";
-  render();
+  $("run").focus(); // the button that had the focus is gone
 }
 
 function remove(item) {
@@ -192,8 +177,6 @@ function remove(item) {
 
 // As curl
 
-const address = (operation) => new URL(operation.path.slice(1), document.baseURI).href;
-
 /** Two requests with the same key ask for the same thing. */
 function requestKey() {
   const plain = page.options.pairs().map(([name, value]) => [name, value instanceof File ? [value.name, value.size, value.lastModified] : value]);
@@ -203,9 +186,9 @@ function requestKey() {
 function curlFor(item) {
   const { operation, options } = page;
   const same = item.outcome?.request.key === requestKey();
-  const type = same ? item.outcome.body.type : expectedType(operation.id, options.values, item.file);
+  const type = same ? item.outcome.body.type : expectedType(operation, options.values, item.file);
   const out = resultName(item.file.name, operation.suffix(options.values), type);
-  return curlCommand(address(operation), item.file.name, options.pairs(), out);
+  return curlCommand(address(operation.path), item.file.name, options.pairs(), out, hasKey());
 }
 
 async function copyCurl() {
@@ -215,7 +198,8 @@ async function copyCurl() {
   getSelection().selectAllChildren(text);
   // The clipboard API exists only in secure contexts; a page served over plain HTTP has the old way.
   const copied = await navigator.clipboard?.writeText(text.textContent).then(() => true, () => false) || document.execCommand("copy");
-  view.showStatus(copied ? "Copied. Paste it in the folder of the picture." : "Select the text and copy it.");
+  const done = hasKey() ? "Copied. Put your key in SAFELIGHT_KEY, then paste it" : "Copied. Paste it";
+  view.showStatus(copied ? `${done} in the folder of the picture.` : "Select the text and copy it.");
 }
 
 // What is seen
@@ -225,11 +209,12 @@ function statusOf(item) {
   const name = item.file.name;
   const waiting = page.items.filter(({ phase }) => phase === "queued").length;
   const more = waiting ? ` ${waiting} more waiting.` : "";
+  const step = item.phase === "working" ? stepInWords(item.moment, item.request.values.steps) : "";
   return {
     idle: `${name} is ready.`,
     queued: `${name} waits its turn.`,
     uploading: `Uploading ${name} …${more}`,
-    working: `Working on ${name} …${more}`,
+    working: step ? `${name}: ${step} …${more}` : `Working on ${name} …${more}`,
     done: `${name} is done.${more}`,
     error: `${name} did not work.${more}`,
     cancelled: `${name} was cancelled.`,
@@ -251,7 +236,7 @@ function renderRun(item) {
   const changed = Boolean(last) && last.key !== requestKey();
   const run = $("run");
   run.disabled = !item || busy(item) || Boolean(problem);
-  run.textContent = !here ? page.operation.title : failed ? "Try again" : "Run again";
+  run.textContent = !here ? page.operation.action ?? page.operation.title : failed ? "Try again" : "Run again";
   run.classList.toggle("primary", !last || changed || failed);
   $("run-all").hidden = page.items.length < 2;
   $("run-all").disabled = Boolean(problem) || page.items.every(busy);
@@ -268,6 +253,8 @@ function render() {
   view.showStatus(statusOf(item));
   view.showErrors([...page.refused, ...(item?.problem ? [item.problem] : [])]);
   renderRun(item);
+  $("key-box").hidden = item?.problem?.status !== 401;
+  $("key-note").hidden = !hasKey();
   const askable = Boolean(item) && !page.options.problem();
   $("copy-curl").disabled = !askable;
   if (!askable) $("curl").hidden = true;

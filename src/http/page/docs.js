@@ -85,6 +85,7 @@ function fieldsOf(route, form, api) {
 function takes(schema) {
   if (schema.enum) return schema.enum.map((word) => `\`${word}\``).join(", ");
   if (schema.format === "binary") return "a file";
+  if (schema.type === "array") return "one or more files";
   const { type, minimum: low, maximum: high } = schema;
   if (type === "boolean") return "`true`, `false`";
   if (type === "string") return schema.examples?.length ? `text, such as \`${schema.examples[0]}\`` : "text";

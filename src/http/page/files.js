@@ -4,13 +4,15 @@ import { bytes } from "./words.js";
 
 const EXTENSION = {
   "image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "application/zip": "zip",
+  "application/json": "json",
 };
+const NAMES = { jpeg: "JPEG", png: "PNG", webp: "WebP", gif: "GIF", bmp: "BMP", tiff: "TIFF" };
 
 /** Why this file cannot be sent, in words; empty if it can. The bytes decide, as on the server. */
-export async function checkPicture(file, limit) {
+export async function checkPicture(file, limits) {
   if (file.size === 0) return `“${file.name}” is empty.`;
-  if (file.size > limit) {
-    return `“${file.name}” has ${bytes(file.size)}; the limit is ${bytes(limit)}. Save it smaller, or with fewer pixels.`;
+  if (file.size > limits.bytes) {
+    return `“${file.name}” has ${bytes(file.size)}; the limit is ${bytes(limits.bytes)}. Save it smaller, or with fewer pixels.`;
   }
   let head;
   try {
@@ -19,9 +21,15 @@ export async function checkPicture(file, limit) {
     return `“${file.name}” could not be read. Is it a folder, or was it moved?`;
   }
   const kind = sniff(head);
-  if (["JPEG", "PNG", "WebP"].includes(kind)) return "";
+  if (limits.formats.some((format) => NAMES[format] === kind)) return "";
   const what = kind ? `is ${kind}` : "is not a picture that this page knows";
-  return `“${file.name}” ${what}. Use a JPEG, PNG or WebP.`;
+  return `“${file.name}” ${what}. Use a ${formatsInWords(limits.formats)}.`;
+}
+
+/** `JPEG, PNG or WebP`. */
+export function formatsInWords(formats) {
+  const names = formats.map((format) => NAMES[format] ?? format);
+  return names.length > 1 ? `${names.slice(0, -1).join(", ")} or ${names.at(-1)}` : names.join("");
 }
 
 /** The format by its first bytes; the name and the declared type may lie. */
@@ -32,7 +40,7 @@ function sniff(head) {
   if (text(0, 4) === "RIFF" && text(8, 12) === "WEBP") return "WebP";
   if (text(4, 8) === "ftyp") return /^(hei|hev|mif|msf)/.test(text(8, 12)) ? "HEIC" : text(8, 11) === "avi" ? "AVIF" : "a video";
   if (text(0, 4) === "GIF8") return "GIF";
-  if (text(0, 4) === "II*\0" || text(0, 4) === "MM\0*") return "TIFF or camera raw";
+  if (text(0, 4) === "II*\0" || text(0, 4) === "MM\0*") return "TIFF";
   if (text(0, 4) === "%PDF") return "PDF";
   if (text(0, 2) === "BM") return "BMP";
   return "";
@@ -46,10 +54,10 @@ export function resultName(source, suffix, type) {
 
 /** The type that will come back, as far as it can be told beforehand (for the curl line). */
 export function expectedType(operation, values, source) {
-  if (values.output === "both") return "application/zip";
+  if (operation.type) return operation.type;
+  if (values.output === "both" || values.format === "zip") return "application/zip";
   if (values.format !== "auto" && values.format) return `image/${values.format}`;
-  const opaque = operation !== "remove-background" || values.output === "mask" || values.background !== "none";
-  return opaque && source.type ? source.type : "image/png";
+  return source.type && !operation.transparent?.(values) ? source.type : "image/png";
 }
 
 /** A small picture for the list, drawn once, so that no full picture stays decoded for it. */

@@ -1,6 +1,9 @@
 // One request: the picture goes up, the answer comes back, and it can be stopped on the way.
 // XMLHttpRequest, because fetch does not report how much of a body was sent.
 
+import { keyHeaders } from "./key.js";
+import { freshId, watch } from "./progress.js";
+
 /** The request ended without an answer: `kind` is "aborted" or "network". */
 export class NoAnswer extends Error {
   constructor(kind) {
@@ -12,24 +15,36 @@ export class NoAnswer extends Error {
 /**
  * Sends `file` and the option `pairs` to `url`.
  *
- * `on.progress(phase, fraction)`: phase "uploading" with 0..1, then "working" with null for as long as
- * nothing is known of the work itself. A stream of the server's progress would report here too.
- * `abort()` closes the connection, which is what tells the server to stop.
+ * `progress(phase, fraction, moment)`: phase "uploading" with 0..1, then "working" with null until the
+ * server tells of the work itself; `moment` is then what it told. `watched` asks it to, by the address
+ * of its stream for a random id. `abort()` closes the connection, which is what tells the server to stop.
  */
-export function send(url, file, pairs, on) {
+export function send(url, file, pairs, { progress, watched = null }) {
   const request = new XMLHttpRequest();
+  const id = watched ? freshId() : "";
+  let unwatch = () => {};
   const answer = new Promise((resolve, reject) => {
-    request.addEventListener("load", () => resolve(read(request)));
-    request.addEventListener("abort", () => reject(new NoAnswer("aborted")));
-    request.addEventListener("error", () => reject(new NoAnswer("network")));
-    request.addEventListener("timeout", () => reject(new NoAnswer("network")));
+    const end = (settle) => () => {
+      unwatch();
+      settle();
+    };
+    request.addEventListener("load", end(() => resolve(read(request))));
+    request.addEventListener("abort", end(() => reject(new NoAnswer("aborted"))));
+    request.addEventListener("error", end(() => reject(new NoAnswer("network"))));
+    request.addEventListener("timeout", end(() => reject(new NoAnswer("network"))));
   });
   request.upload.addEventListener("progress", (event) => {
-    if (event.lengthComputable) on.progress("uploading", event.loaded / event.total);
+    if (event.lengthComputable) progress("uploading", event.loaded / event.total, null);
   });
-  request.upload.addEventListener("load", () => on.progress("working", null));
+  request.upload.addEventListener("load", () => {
+    progress("working", null, null);
+    // Not earlier: while the picture goes up there is nothing to tell.
+    if (id) unwatch = watch(watched(id), keyHeaders(), (moment) => progress("working", moment.share || null, moment));
+  });
 
   request.open("POST", url);
+  for (const [name, value] of Object.entries(keyHeaders())) request.setRequestHeader(name, value);
+  if (id) request.setRequestHeader("X-Progress-Id", id);
   request.responseType = "blob";
   request.send(form(file, pairs));
   return { answer, abort: () => request.abort() };

@@ -3,6 +3,7 @@
 
 import { Compare } from "./compare.js";
 import { thumbnail } from "./files.js";
+import { reportInWords } from "./report.js";
 import { bytes, confidence, duration, element, timings } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
@@ -56,9 +57,12 @@ function showOutcome(item, outcome, after) {
   }
   $("result").alt = `The result for ${item.file.name}`;
   $("download").href = outcome.picture === outcome.body ? after : hold(outcome.body);
+  $("download").textContent = outcome.body.type === "application/json" ? "Download as JSON" : "Download";
   $("download").download = outcome.name;
   $("download").title = outcome.name;
   $("facts-list").replaceChildren(...outcome.facts.map((fact) => element("li", { textContent: fact })));
+  $("found").hidden = outcome.found.length === 0;
+  $("found-list").replaceChildren(...outcome.found.map(({ text, done }) => element("li", { textContent: text, className: done ? "done" : "" })));
   showTimings(outcome.stages);
 }
 
@@ -69,7 +73,8 @@ function showTimings(stages) {
   $("total").textContent = duration(sum);
   $("bar").replaceChildren(...known.map(({ ms }, index) => {
     const part = element("span", { className: `tone-${index % 6}` });
-    part.style.setProperty("flex-grow", String(ms));
+    // Shares that sum to less than one would leave a part of the bar empty.
+    part.style.setProperty("flex-grow", String(ms * 1000));
     return part;
   }));
   $("stages").replaceChildren(...known.map(({ name, ms }, index) => element("li", {}, [
@@ -79,7 +84,7 @@ function showTimings(stages) {
 }
 
 /** What is worth saying about an answer, from its headers. */
-export function describe(answer) {
+export function describe(answer, values) {
   const [width, height] = [answer.header("X-Image-Width"), answer.header("X-Image-Height")];
   const type = { "image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WebP", "application/zip": "ZIP" }[answer.body.type];
   const model = answer.header("X-Model");
@@ -89,8 +94,9 @@ export function describe(answer) {
       width && height ? `${width} × ${height} pixels` : "",
       [type, bytes(answer.body.size)].filter(Boolean).join(", "),
       confidence(answer.header("X-Mask-Confidence")),
-      model ? `model ${model}${licence ? ` (${licence})` : ""}` : "",
+      model ? `${model.includes(",") ? "models" : "model"} ${model}${licence ? ` (${licence})` : ""}` : "",
     ].filter(Boolean),
+    found: reportInWords(answer.header("X-Restoration-Report"), values.steps === "auto"),
     stages: timings(answer.header("Server-Timing")),
   };
 }

@@ -43,7 +43,7 @@ export function confidence(header) {
 
 const TO_DO = {
   400: "Change the options and try again.",
-  401: "This server asks for a key; use the API with yours.",
+  401: "This server asks for a key. Give yours below; it is held until this page is closed, and stored nowhere.",
   403: "The key in use does not allow this.",
   404: "This server does not offer this operation.",
   408: "The upload was too slow. Try again, or send a smaller picture.",
@@ -81,8 +81,10 @@ export async function problemFrom(answer) {
   const retry = wait > 0 ? ` Try again in ${wait} ${wait === 1 ? "second" : "seconds"}.` : "";
   const request = answer.header("X-Request-Id");
   return {
+    status: answer.status,
     title: text(problem.title) || `The server answered ${answer.status}.`,
-    detail: text(problem.detail),
+    // How a program sends a key is of no use here.
+    detail: answer.status === 401 ? "" : text(problem.detail),
     advice: `${TO_DO_BY_CODE[problem.code] ?? TO_DO[answer.status] ?? ""}${retry}`.trim(),
     reference: request ? `Request ${request}` : "",
   };

@@ -5,6 +5,7 @@
 
 pub mod value;
 
+pub use photo::{Auto, Denoise, Enhance, Factor, Restore, STEPS, Sepia, Steps};
 pub use transform::{Fit, Flip, Gravity, Kernel, Rotate, Spot, Transform};
 pub use value::{
     Extent, Ground, Int, Kind, Margins, ModelName, Num, Place, Region, Rgba, Scale, Trimap, Value,
@@ -69,7 +70,8 @@ macro_rules! options {
     };
 }
 
-// Below the macro that it uses.
+// Below the macro that they use.
+mod photo;
 mod transform;
 
 choice! {
@@ -141,63 +143,6 @@ options! {
         threshold: Option<Num<0, 1>> = "",
         /// What to do where there is nothing to cut out.
         on_empty: OnEmpty = "transparent",
-    }
-}
-
-options! {
-    /// Options of restoration.
-    Restore {
-        /// What to do: `auto` looks for damage first and does only what is needed.
-        steps: Steps = "auto",
-        /// How much of the restoration is mixed in.
-        strength: Num<0, 1> = "1",
-        /// Model to use; the built-in one where none is named.
-        model: Option<ModelName> = "",
-    }
-}
-
-/// The restoration steps that can run.
-pub const STEPS: &[&str] = &["denoise", "dejpeg"];
-
-/// Steps that are known by name, but whose models are not part of this build: asking for one is
-/// answered with what can run, not as if it were a typing error.
-pub const MISSING_STEPS: &[&str] = &[
-    "scratches",
-    "deblur",
-    "fade",
-    "contrast",
-    "colorize",
-    "faces",
-    "upscale",
-];
-
-/// Which restoration steps to run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Steps {
-    /// Those that the picture needs.
-    Auto,
-    /// These, each one of [`STEPS`] or [`MISSING_STEPS`].
-    Named(Vec<&'static str>),
-}
-
-impl Value for Steps {
-    const KIND: Kind = Kind::List(STEPS, &["auto"]);
-
-    fn parse(text: &str) -> Option<Self> {
-        if text == "auto" {
-            return Some(Self::Auto);
-        }
-        let known = |word: &str| {
-            STEPS
-                .iter()
-                .chain(MISSING_STEPS)
-                .find(|step| **step == word.trim())
-                .copied()
-        };
-        text.split(',')
-            .map(known)
-            .collect::<Option<Vec<_>>>()
-            .map(Self::Named)
     }
 }
 
@@ -293,6 +238,7 @@ mod tests {
     fn every_default_is_a_value_of_its_own_option() {
         check::<RemoveBackground>();
         check::<Restore>();
+        check::<Enhance>();
         check::<Transform>();
         check::<Output>();
     }

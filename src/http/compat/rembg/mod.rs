@@ -29,6 +29,7 @@ use crate::{
     job::{Accept, Answer},
     observe::Request,
     ops::{Kind, Plan},
+    progress::Progress,
 };
 use contract::NAME;
 pub use contract::{GET, POST};
@@ -113,7 +114,15 @@ async fn process(
     };
     let plan = plan(&sent, !upload.pictures.is_empty(), &state.engine);
     let plan = plan.inspect_err(|_| upload.set_reason(Reason::Error))?;
-    Ok(images::carry(http, upload, (plan, Accept::Any), state, request).await?)
+    Ok(images::carry(
+        http,
+        upload,
+        (plan, Accept::Any),
+        state,
+        &Progress::default(),
+        request,
+    )
+    .await?)
 }
 
 fn plan(sent: &Sent<'_>, has_picture: bool, engine: &Engine) -> Result<Plan, Refusal> {

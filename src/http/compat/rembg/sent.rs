@@ -197,8 +197,8 @@ impl<'a> Sent<'a> {
 fn installed(engine: &Engine) -> Vec<&str> {
     let models = engine.models();
     models
-        .filter(|(entry, loaded, _)| *loaded && entry.task == Task::Cutout)
-        .map(|(entry, ..)| entry.name.as_str())
+        .filter(|model| model.loaded && model.entry.task == Task::Cutout)
+        .map(|model| model.entry.name.as_str())
         .collect()
 }
 

@@ -36,6 +36,7 @@ use crate::{
     job::{Accept, Answer},
     observe::Request,
     ops::{self, Kind, Plan},
+    progress::Progress,
 };
 use fields::FIELDS;
 use refusal::{Place, Refusal};
@@ -201,7 +202,15 @@ async fn process(
         Ok((plan, wishes))
     });
     let (plan, wishes) = plan.inspect_err(|_| upload.set_reason(Reason::Error))?;
-    let carried = images::carry(http, upload, (plan, Accept::PngOrJpeg), state, request).await;
+    let carried = images::carry(
+        http,
+        upload,
+        (plan, Accept::PngOrJpeg),
+        state,
+        &Progress::default(),
+        request,
+    )
+    .await;
     let (answer, lease) = carried.map_err(|error| {
         let mut place = place;
         place.region = wishes.region;

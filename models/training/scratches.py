@@ -1,0 +1,216 @@
+"""Made damage of old photographs: cracks, scratches, hairs, dust, tears and stains, and old looks.
+
+Everything works on square uint8 RGB patches. A layer is an opacity (float, 0..1) that `lay` paints with
+a colour; the mask holds the pixels that this visibly changed.
+"""
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from pictures import grey, jpeg, noisy
+
+MAPS = "../shared/data/train/film-damage"
+PAPER = "../shared/data/train/paper"
+THIN = ("dirt", "hair", "hair-sh", "lint", "scratch", "spots", "sprink")  # the others are blots
+VISIBLE = 24  # grey levels by which a pixel must differ from the undamaged one to be in the mask
+HELD_OUT = 10  # every 10th map is kept back
+
+
+def maps(folder=MAPS, held_out=False):
+    """Film-damage opacities by class: {"thin": [...], "blots": [...]}."""
+    found = {"thin": [], "blots": []}
+    for k, path in enumerate(sorted(Path(folder).glob("*.png"))):
+        if (k % HELD_OUT == HELD_OUT - 1) == held_out:
+            name = path.stem.rsplit("-", 1)[0]
+            found["thin" if name in THIN else "blots"].append(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE))
+    return found
+
+
+def papers(folder=PAPER):
+    found = [cv2.imread(str(p), cv2.IMREAD_GRAYSCALE) for p in sorted(Path(folder).iterdir())]
+    return [cv2.resize(p, (512, 512)) for p in found if p is not None]
+
+
+def field(chance, side, sigma):
+    """Smooth noise of standard deviation 1."""
+    small = max(8, int(side / max(1.0, sigma)))
+    noise = chance.standard_normal((small, small), dtype=np.float32)
+    return cv2.resize(noise, (side, side), interpolation=cv2.INTER_CUBIC)
+
+
+def jagged(chance, a, b, rough, depth):
+    """A line from a to b by midpoint displacement."""
+    points = np.array([a, b], np.float32)
+    for _ in range(depth):
+        step = points[1:] - points[:-1]
+        across = np.stack([-step[:, 1], step[:, 0]], 1)
+        middle = (points[1:] + points[:-1]) / 2 + across * chance.normal(0, rough, (len(step), 1)).astype(np.float32)
+        merged = np.empty((len(points) + len(middle), 2), np.float32)
+        merged[0::2], merged[1::2] = points, middle
+        points = merged
+    return points
+
+
+def stroke(canvas, chance, points, width, gaps):
+    """The line with a width that wanders between 1 and `width`, interrupted for a share `gaps`."""
+    count = len(points) - 1
+    wander = np.interp(np.arange(count), np.linspace(0, count, 6), chance.uniform(0.2, 1, 6))
+    broken = np.interp(np.arange(count), np.linspace(0, count, 12), chance.random(12)) < gaps
+    fixed = np.rint(points * 16).astype(int)
+    for k in range(count):
+        if not broken[k]:
+            cv2.line(canvas, tuple(fixed[k].tolist()), tuple(fixed[k + 1].tolist()), 255, max(1, round(width * wander[k])), cv2.LINE_AA, 4)
+
+
+def crack(chance, side, widest=6):
+    """A crease or crack through the emulsion, with branches and flaky edges."""
+    canvas = np.zeros((side, side), np.uint8)
+    width = chance.uniform(1, widest) if chance.random() < 0.6 else chance.uniform(1, 2.5)
+    rough = chance.choice([0.02, 0.06, 0.12])
+    a, b = chance.uniform(-0.2, 1.2, (2, 2)) * side
+    points = jagged(chance, a, b, rough, 6)
+    stroke(canvas, chance, points, width, chance.uniform(0, 0.3))
+    for _ in range(int(chance.integers(0, 4))):
+        start = points[int(chance.integers(len(points)))]
+        stroke(canvas, chance, jagged(chance, start, start + chance.normal(0, 0.25 * side, 2), rough, 5), width * chance.uniform(0.3, 0.9), 0.2)
+    alpha = canvas.astype(np.float32) / 255
+    if width > 2 and chance.random() < 0.7:
+        alpha = cv2.GaussianBlur(alpha, (0, 0), width / 4)
+        alpha = np.clip((alpha + 0.25 * field(chance, side, chance.uniform(1, 2.5)) * (alpha > 0.1) - 0.3) * 4, 0, 1)
+    return alpha
+
+
+def scratch(chance, side):
+    """Some fine, nearly straight lines in about one direction."""
+    canvas = np.zeros((side, side), np.uint8)
+    angle = chance.uniform(0, np.pi) if chance.random() < 0.6 else np.pi / 2 + chance.normal(0, 0.03)
+    for _ in range(int(chance.integers(1, 6))):
+        turn = angle + chance.normal(0, 0.15)
+        along = np.array([np.cos(turn), np.sin(turn)]) * side * chance.uniform(0.1, 1.0)
+        middle = chance.uniform(0, 1, 2) * side
+        stroke(canvas, chance, jagged(chance, middle - along, middle + along, chance.uniform(0, 0.02), 4), chance.uniform(1, 2.6), chance.uniform(0, 0.4))
+    return canvas.astype(np.float32) / 255
+
+
+def dust(chance, side):
+    """Specks and short fibres."""
+    canvas = np.zeros((side, side), np.uint8)
+    size = chance.uniform(0.6, 3.0)
+    for _ in range(int(chance.integers(2, 40))):
+        x, y = (chance.uniform(0, side, 2) * 16).astype(int).tolist()
+        radii = np.maximum(6, chance.gamma(2, size / 2, 2) * 16).astype(int).tolist()
+        cv2.ellipse(canvas, (x, y), (min(radii[0], 112), min(radii[1], 112)), int(chance.integers(180)), 0, 360, 255, -1, cv2.LINE_AA, 4)
+    return canvas.astype(np.float32) / 255
+
+
+def tear(chance, side):
+    """A corner or an edge of the picture that is gone."""
+    turn = np.array([[0, -1], [1, 0]])
+    corner = np.array([-0.1, -0.1])
+    reach = chance.uniform(0.1, 0.5, 2) if chance.random() < 0.6 else np.array([chance.uniform(0.02, 0.2), 1.3])
+    edge = jagged(chance, [reach[0], -0.1], [-0.1 if reach[1] < 1 else chance.uniform(0.02, 0.2), reach[1]], 0.12, 6)
+    points = np.concatenate([edge, [[-0.1, reach[1]], corner]]) - 0.5
+    points = (points @ np.linalg.matrix_power(turn, int(chance.integers(4))) + 0.5) * side
+    canvas = np.zeros((side, side), np.uint8)
+    cv2.fillPoly(canvas, [np.rint(points * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    return canvas.astype(np.float32) / 255
+
+
+def film(chance, side, found, kind):
+    """One of the film-damage maps, turned, scaled and shifted."""
+    alpha = found[kind][int(chance.integers(len(found[kind])))]
+    size = alpha.shape[0]
+    scale = side / size * (chance.uniform(0.5, 1.5) if kind == "thin" else chance.uniform(0.15, 0.8))
+    turned = cv2.getRotationMatrix2D((size / 2, size / 2), chance.uniform(0, 360), scale)
+    turned[:, 2] += chance.uniform(0.1, 0.9, 2) * side - size / 2
+    if scale < 0.8:
+        alpha = cv2.GaussianBlur(alpha, (0, 0), 0.35 / scale)
+    return cv2.warpAffine(alpha, turned, (side, side), flags=cv2.INTER_LINEAR).astype(np.float32) / 255
+
+
+def paper_colour(chance, side, sheets, light):
+    """What shows where the picture is gone: bare paper, or dirt and shadow."""
+    base = chance.uniform(170, 255) if light else chance.uniform(0, 70)
+    tint = np.array([1.0, 1.0 - chance.uniform(0, 0.06), 1.0 - chance.uniform(0, 0.2)], np.float32) if chance.random() < 0.6 else np.ones(3, np.float32)
+    colour = np.full((side, side, 1), base, np.float32)
+    if chance.random() < 0.6:
+        sheet = sheets[int(chance.integers(len(sheets)))]
+        y, x = chance.integers(0, 512 - side + 1, 2)
+        cut = sheet[y : y + side, x : x + side].astype(np.float32)
+        colour += ((cut - cut.mean()) * chance.uniform(0.3, 1.5))[..., None]
+    if chance.random() < 0.4:
+        colour += (field(chance, side, chance.uniform(1, 12)) * chance.uniform(3, 20))[..., None]
+    return colour * tint
+
+
+def lay(picture, mask, alpha, colour, opacity):
+    """Paint; adds to the mask what differs visibly."""
+    a = (alpha * opacity)[..., None]
+    painted = (picture + a * (colour - picture)).astype(np.float32)
+    r, g, b = cv2.split(cv2.absdiff(painted, picture))
+    seen = cv2.max(cv2.max(r, g), b) > VISIBLE
+    mask |= seen & (alpha > 0.2)
+    return np.clip(painted, 0, 255)
+
+
+def damaged(chance, patch, found, sheets, only_thin=False):
+    """The patch with one to many kinds of damage, and the mask of it (bool)."""
+    side = patch.shape[0]
+    picture, mask = patch.astype(np.float32), np.zeros(patch.shape[:2], bool)
+    makers = (
+        (0.45, lambda: crack(chance, side)), (0.35, lambda: scratch(chance, side)), (0.35, lambda: dust(chance, side)),
+        (0.45, lambda: film(chance, side, found, "thin")), (0.0 if only_thin else 0.08, lambda: film(chance, side, found, "blots")),
+        (0.0 if only_thin else 0.04, lambda: tear(chance, side)),
+    )
+    amount = chance.choice([0.5, 1.0, 1.8])
+    for share, make in makers:
+        repeats = chance.poisson(share * amount)
+        for _ in range(min(repeats, 4)):
+            alpha = make()
+            if chance.random() < 0.35:
+                alpha = cv2.GaussianBlur(alpha, (0, 0), chance.uniform(0.4, 0.9))
+            light = chance.random() < 0.78
+            colour = paper_colour(chance, side, sheets, light)
+            opacity = chance.uniform(0.75, 1) if chance.random() < 0.6 else chance.uniform(0.25, 0.8)
+            if light and chance.random() < 0.15:  # the raised rim of a crack throws a shadow
+                shift = chance.integers(-2, 3, 2)
+                picture = lay(picture, mask, np.roll(alpha, tuple(shift), (0, 1)), colour * 0.2, opacity * 0.6)
+            picture = lay(picture, mask, alpha, colour, opacity)
+    return picture.astype(np.uint8), mask
+
+
+def old_look(chance, patch):
+    """Colour, grey or sepia; faded or not; grain of the print."""
+    roll = chance.random()
+    if roll < 0.65:
+        patch = grey(patch)
+    x = patch.astype(np.float32)
+    if 0.3 < roll < 0.65:
+        tint = np.array([1.0, chance.uniform(0.8, 0.96), chance.uniform(0.5, 0.88)], np.float32)
+        dark = np.array([chance.uniform(10, 60), chance.uniform(5, 45), chance.uniform(0, 30)], np.float32)
+        x = dark + x * tint * (1 - dark / 255)
+    elif chance.random() < 0.2:
+        x *= chance.uniform(0.75, 1.0, 3).astype(np.float32)
+    if chance.random() < 0.5:
+        low = chance.uniform(0, 60)
+        x = low + x * chance.uniform(0.45, 1.0) * (255 - low) / 255
+    if chance.random() < 0.3:
+        x = 255 * (np.clip(x, 0, 255) / 255) ** chance.uniform(0.6, 1.6)
+    x = np.clip(x, 0, 255).astype(np.uint8)
+    if chance.random() < 0.25:
+        x = cv2.GaussianBlur(x, (0, 0), chance.uniform(0.5, 1.6))
+    if chance.random() < 0.5:
+        x = noisy(chance, x, chance.uniform(1, 14), 1 if chance.random() < 0.6 else 3, chance.uniform(0.5, 1.2) if chance.random() < 0.5 else 0)
+    return x
+
+
+def scan(chance, picture):
+    """What the scanner adds after the damage."""
+    if chance.random() < 0.2:
+        picture = cv2.GaussianBlur(picture, (0, 0), chance.uniform(0.4, 0.8))
+    if chance.random() < 0.3:
+        picture = noisy(chance, picture, chance.uniform(1, 6))
+    if chance.random() < 0.6:
+        picture = jpeg(picture, chance.integers(45, 97))
+    return picture

@@ -1,0 +1,110 @@
+//! A file that is being fetched.
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, Read, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+};
+
+use crate::digest;
+
+/// The file while it is not whole: NAME.part, and beside it what its publisher called the version
+/// that it is a part of.
+pub struct Part {
+    path: PathBuf,
+    file: File,
+    /// Bytes that are there.
+    pub length: u64,
+    /// Their running digest.
+    pub sum: digest::Running,
+}
+
+impl Part {
+    /// Opens it where another pull left it, or anew. The lock keeps a second pull away.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        let mut file = options
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)?;
+        file.try_lock().map_err(|e| match e {
+            TryLockError::WouldBlock => io::ErrorKind::WouldBlock.into(),
+            TryLockError::Error(e) => e,
+        })?;
+        let (mut sum, mut length) = (digest::Running::default(), 0);
+        let mut chunk = vec![0; 256 << 10];
+        loop {
+            match file.read(&mut chunk)? {
+                0 => break,
+                n => {
+                    sum.update(&chunk[..n]);
+                    length += n as u64;
+                }
+            }
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            length,
+            sum,
+        })
+    }
+
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if let Err(e) = self.file.write_all(bytes) {
+            // A part of the chunk may have been written: what is kept is what was counted.
+            self.file.set_len(self.length)?;
+            self.file.seek(SeekFrom::End(0))?;
+            return Err(e);
+        }
+        self.sum.update(bytes);
+        self.length += bytes.len() as u64;
+        Ok(())
+    }
+
+    pub fn clear(&mut self) -> io::Result<()> {
+        self.file.set_len(0)?;
+        self.file.rewind()?;
+        (self.length, self.sum) = (0, digest::Running::default());
+        self.keep_validator(None)
+    }
+
+    fn side(&self) -> PathBuf {
+        self.path.with_extension("part-of")
+    }
+
+    pub fn validator(&self) -> Option<String> {
+        fs::read_to_string(self.side())
+            .ok()
+            .filter(|text| !text.is_empty())
+    }
+
+    pub fn keep_validator(&self, validator: Option<&str>) -> io::Result<()> {
+        match validator {
+            Some(validator) => fs::write(self.side(), validator),
+            None => match fs::remove_file(self.side()) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+                _ => Ok(()),
+            },
+        }
+    }
+
+    /// Whole and checked: it gets its name.
+    pub fn install(self, target: &Path) -> io::Result<()> {
+        self.file.sync_all()?;
+        fs::rename(&self.path, target)?;
+        self.keep_validator(None)
+    }
+
+    /// Not whole: an empty one goes. The bytes that stay.
+    pub fn close(self) -> u64 {
+        if self.length == 0 {
+            // It costs nothing if they stay.
+            let _ = fs::remove_file(&self.path);
+            let _ = self.keep_validator(None);
+        }
+        self.length
+    }
+}

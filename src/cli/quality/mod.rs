@@ -1,0 +1,380 @@
+//! `safelight bench-quality`: how good a model is on a folder of pictures, measured through the code
+//! that the service runs, with everything before and after the model.
+
+mod damage;
+mod metrics;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Instant,
+};
+
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
+
+use super::{Failure, print};
+use crate::{
+    cancel::Cancel,
+    config::EngineSettings,
+    engine::{
+        Engine, Loading,
+        manifest::{Entry, Task},
+    },
+    error::Error,
+    frame::{Filter, Frame, Mask},
+    observe::{Metrics, Stages},
+    ops::{self, Context, Kind, Recipe, Source},
+};
+use damage::Damage;
+
+pub(super) fn command() -> Command {
+    let command = Command::new("bench-quality")
+        .about("Measures how good a model is, on pictures whose truth is known");
+    EngineSettings::augment_args(command)
+        .arg(
+            Arg::new("pairs")
+                .long("pairs")
+                .value_name("DIR")
+                .required(true)
+                .action(ArgAction::Append)
+                .value_parser(value_parser!(PathBuf))
+                .help("Folder of pictures; for mattes NAME.jpg or NAME.webp with its mask NAME.png"),
+        )
+        .arg(
+            Arg::new("limit")
+                .long("limit")
+                .value_name("N")
+                .value_parser(value_parser!(usize))
+                .help("The first N pictures of each folder"),
+        )
+        .arg(
+            Arg::new("damage")
+                .long("damage")
+                .value_name("KIND:LEVEL")
+                .action(ArgAction::Append)
+                .value_parser(value_parser!(Damage))
+                .help("What is done to the pictures first: noise:SIGMA, jpeg:QUALITY, blur:SIGMA, clean"),
+        )
+        .arg(
+            Arg::new("refine")
+                .long("refine")
+                .value_name("BOOL")
+                .default_value("true")
+                .value_parser(value_parser!(bool))
+                .help("For mattes: with the refinement of edges at full resolution"),
+        )
+}
+
+pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
+    let settings =
+        EngineSettings::from_arg_matches(matches).map_err(|e| Failure::Usage(e.to_string()))?;
+    let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
+    let engine = Engine::open(&settings, metrics, Loading::OnDemand).map_err(Failure::Failed)?;
+    let name = settings
+        .models
+        .model
+        .last()
+        .map(|choice| choice.name.as_str());
+    let entry = match name {
+        Some(name) => engine
+            .models()
+            .map(|model| model.entry)
+            .find(|entry| entry.name == name),
+        None => engine.entry(Task::Cutout, None).ok(),
+    };
+    let entry = entry.ok_or_else(|| Failure::Usage("name --model NAME".to_owned()))?;
+    let bench = Bench {
+        engine: &engine,
+        entry,
+        refine: matches.get_one("refine").copied().unwrap_or(true),
+        limit: matches.get_one("limit").copied().unwrap_or(usize::MAX),
+        damages: matches
+            .get_many("damage")
+            .into_iter()
+            .flatten()
+            .copied()
+            .collect(),
+    };
+    let folders = matches.get_many::<PathBuf>("pairs").into_iter().flatten();
+    for (i, folder) in folders.enumerate() {
+        let table = bench.folder(folder, i == 0).map_err(|why| {
+            let notes = engine.take_notes().join(" ");
+            Failure::Failed(
+                format!("{}: {why} {notes}", folder.display())
+                    .trim_end()
+                    .to_owned(),
+            )
+        })?;
+        print(&table)?;
+    }
+    Ok(())
+}
+
+struct Bench<'a> {
+    engine: &'a Engine,
+    entry: &'a Entry,
+    refine: bool,
+    limit: usize,
+    damages: Vec<Damage>,
+}
+
+/// Figures of one picture, in the order of the columns.
+type Row = Vec<f64>;
+
+impl Bench<'_> {
+    /// The rows of one folder, with the head of the table where it is the first.
+    fn folder(&self, folder: &Path, first: bool) -> Result<String, String> {
+        let masked = self.entry.task == Task::Cutout;
+        let files = pictures(folder, masked).map_err(|e| e.to_string())?;
+        let files: Vec<_> = files.into_iter().take(self.limit).collect();
+        if files.is_empty() {
+            return Err("holds no such pictures".to_owned());
+        }
+        let (columns, damages) = self.plan()?;
+        let mut lines = Vec::new();
+        if first {
+            lines.push(format!(
+                "| set | n | model | damage | {} | ms |",
+                columns.join(" | ")
+            ));
+            lines.push(format!(
+                "|---|---|---|---|{}---|",
+                "---|".repeat(columns.len())
+            ));
+        }
+        for damage in damages {
+            let (mut sums, mut seconds) = (vec![0.0; columns.len()], 0.0);
+            for (i, file) in files.iter().enumerate() {
+                let (row, took) = self
+                    .picture(file, damage, i as u64)
+                    .map_err(|e| format!("{}: {e}", file.display()))?;
+                seconds += took;
+                for (sum, value) in sums.iter_mut().zip(row) {
+                    *sum += value;
+                }
+            }
+            let n = files.len() as f64;
+            let figures: Vec<_> = sums
+                .iter()
+                .zip(&columns)
+                .map(|(sum, column)| {
+                    let digits = if column.starts_with("PSNR") || *column == "SAD" {
+                        2
+                    } else {
+                        4
+                    };
+                    format!("{:.digits$}", sum / n)
+                })
+                .collect();
+            let set = folder.file_name().unwrap_or_default().to_string_lossy();
+            lines.push(format!(
+                "| {set} | {n} | {} | {} | {} | {:.0} |",
+                self.entry.name,
+                damage.map_or_else(|| "-".to_owned(), |damage| damage.to_string()),
+                figures.join(" | "),
+                1000.0 * seconds / n
+            ));
+        }
+        Ok(lines.join("\n"))
+    }
+
+    /// The columns of the task, and what is done to the pictures.
+    fn plan(&self) -> Result<(Vec<&'static str>, Vec<Option<Damage>>), String> {
+        const PICTURE: [&str; 4] = ["PSNR before", "PSNR after", "SSIM before", "SSIM after"];
+        let given: Vec<_> = self.damages.iter().copied().map(Some).collect();
+        let or = |other: Vec<Option<Damage>>| {
+            if given.is_empty() {
+                other
+            } else {
+                given.clone()
+            }
+        };
+        Ok(match self.entry.task {
+            Task::Cutout => (vec!["mIoU", "MAE", "BF", "SAD"], or(vec![None])),
+            Task::Restore => {
+                let usual = [
+                    Damage::Noise(10.0),
+                    Damage::Noise(25.0),
+                    Damage::Jpeg(20),
+                    Damage::Jpeg(40),
+                    Damage::Clean,
+                ];
+                (PICTURE.to_vec(), or(usual.map(Some).to_vec()))
+            }
+            Task::Deblur => (PICTURE.to_vec(), or(vec![Some(Damage::Blur(2.0))])),
+            Task::Upscale => (PICTURE.to_vec(), or(vec![None])),
+            Task::Inpaint => (
+                vec!["PSNR in the hole before", "PSNR in the hole after"],
+                or(vec![None]),
+            ),
+            Task::Scratch => (vec!["IoU"], or(vec![None])),
+            Task::Colorize | Task::FaceDetect | Task::FaceRestore => {
+                return Err(format!(
+                    "a model for {} has no measure here",
+                    self.entry.task.name()
+                ));
+            }
+        })
+    }
+
+    /// The figures of one picture, and the seconds of the work.
+    fn picture(
+        &self,
+        file: &Path,
+        damage: Option<Damage>,
+        seed: u64,
+    ) -> Result<(Row, f64), String> {
+        let read = |file: &Path| -> Result<Frame, String> {
+            let bytes = fs::read(file).map_err(|e| e.to_string())?;
+            damage::decoded(&bytes).map_err(|e| e.to_string())
+        };
+        let clean = read(file)?;
+        let truth = match self.entry.task {
+            Task::Cutout => Some(channel(&read(&file.with_extension("png"))?)),
+            _ => None,
+        };
+        let run = || -> Result<(Row, f64), Error> {
+            let damaged = match damage {
+                Some(damage) => damage.apply(&clean, seed)?,
+                None => clean.clone(),
+            };
+            match truth {
+                Some(truth) => self.matte(damaged, &truth),
+                None => self.better(&clean, damaged, seed),
+            }
+        };
+        run().map_err(|e| e.to_string())
+    }
+
+    fn matte(&self, frame: Frame, truth: &Mask) -> Result<(Row, f64), Error> {
+        let frame = frame.resized(truth.width(), truth.height(), Filter::Box);
+        let refine = self.refine.to_string();
+        let options = [
+            ("output", "mask"),
+            ("model", self.entry.name.as_str()),
+            ("refine", &refine),
+        ];
+        let recipe = Recipe::Single(Kind::RemoveBackground);
+        let plan = recipe.plan(options)?.ok_or(Error::Internal)?;
+        let mut context = Context {
+            engine: self.engine,
+            cancel: &Cancel::new(),
+            stages: &mut Stages::default(),
+            files: Vec::new(),
+            limits: ops::Limits {
+                max_pixels: u64::MAX,
+                max_side: u32::MAX,
+            },
+            source: Source::default(),
+        };
+        let start = Instant::now();
+        let found = plan.apply(frame, &mut context)?.frame;
+        let seconds = start.elapsed().as_secs_f64();
+        let score = metrics::matte(&channel(&found), truth);
+        Ok((
+            vec![score.iou, score.mae, score.boundary, score.sad],
+            seconds,
+        ))
+    }
+
+    fn better(&self, clean: &Frame, damaged: Frame, seed: u64) -> Result<(Row, f64), Error> {
+        let (task, name, cancel) = (
+            self.entry.task,
+            Some(self.entry.name.as_str()),
+            &Cancel::new(),
+        );
+        let (width, height) = (clean.width(), clean.height());
+        let start = Instant::now();
+        match task {
+            Task::Upscale => {
+                let factor = self.entry.factor;
+                let (w, h) = ((width / factor).max(1), (height / factor).max(1));
+                let whole = crate::frame::Rect {
+                    x: 0,
+                    y: 0,
+                    width: (w * factor).min(width),
+                    height: (h * factor).min(height),
+                };
+                let clean = clean.cropped(whole);
+                let small = damaged.cropped(whole).resized(w, h, Filter::Bicubic);
+                let before = small.resized(whole.width, whole.height, Filter::Lanczos3);
+                let start = Instant::now();
+                let after = self.engine.upscale(name, &small, factor, cancel)?;
+                let seconds = start.elapsed().as_secs_f64();
+                Ok((
+                    compared(
+                        &clean,
+                        &before,
+                        &after.resized(whole.width, whole.height, Filter::Box),
+                    ),
+                    seconds,
+                ))
+            }
+            Task::Inpaint => {
+                let holes = damage::scratches(width, height, seed);
+                let before = damage::marked(&damaged, &holes);
+                let after = self.engine.inpaint(name, before.clone(), &holes, cancel)?;
+                let seconds = start.elapsed().as_secs_f64();
+                let inside = |i: usize| holes.data()[i] > 0;
+                let score = |frame| metrics::psnr(frame, clean, inside);
+                Ok((vec![score(&before), score(&after)], seconds))
+            }
+            Task::Scratch => {
+                let truth = damage::scratches(width, height, seed);
+                let found = self
+                    .engine
+                    .damage(name, &damage::marked(&damaged, &truth), cancel)?;
+                let seconds = start.elapsed().as_secs_f64();
+                Ok((vec![metrics::overlap(&found, &truth)], seconds))
+            }
+            _ => {
+                let after = self
+                    .engine
+                    .restore(task, name, damaged.clone(), 1.0, cancel)?;
+                let seconds = start.elapsed().as_secs_f64();
+                Ok((compared(clean, &damaged, &after), seconds))
+            }
+        }
+    }
+}
+
+fn compared(clean: &Frame, before: &Frame, after: &Frame) -> Row {
+    let psnr = |frame| metrics::psnr(frame, clean, |_| true);
+    vec![
+        psnr(before),
+        psnr(after),
+        metrics::ssim(before, clean),
+        metrics::ssim(after, clean),
+    ]
+}
+
+/// The first samples of the pixels: of a grey picture all there is.
+fn channel(frame: &Frame) -> Mask {
+    let n = frame.layout().channels();
+    let data = frame.data().chunks_exact(n).map(|pixel| pixel[0]).collect();
+    Mask::new(frame.width(), frame.height(), data)
+}
+
+/// The pictures of a folder, in order; with a mask beside each where it takes one.
+fn pictures(folder: &Path, masked: bool) -> std::io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let kind = path
+            .extension()
+            .and_then(|kind| kind.to_str())
+            .unwrap_or("")
+            .to_ascii_lowercase();
+        let photo = ["jpg", "jpeg", "webp"].contains(&kind.as_str());
+        let fits = match masked {
+            true => photo && path.with_extension("png").is_file(),
+            false => photo || kind == "png",
+        };
+        if fits {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}

@@ -1,0 +1,170 @@
+//! The contract of every model of the catalogue, held by a stand-in of the same inputs and
+//! outputs; and what is said of a file that does not fit its entry.
+
+use std::fmt::Write;
+
+use safelight::engine::catalogue::catalogue;
+
+use super::{
+    Folder,
+    common::{
+        onnx::{ANY, F32, Onnx},
+        pictures,
+    },
+    run, standins,
+};
+
+#[test]
+fn every_model_of_the_catalogue_can_be_loaded_and_run() {
+    let folder = Folder::new();
+    let mut arguments = vec!["doctor".to_owned(), "--device=cpu".to_owned()];
+    let mut names = Vec::new();
+    for entry in catalogue().iter().filter(|entry| !entry.built_in) {
+        let file = folder.write(&format!("{}.onnx", entry.name), &standins::of(entry));
+        arguments.push(format!("--model={}={file}", entry.name));
+        if !entry.commercial_use {
+            arguments.push(format!("--accept-license={}", entry.name));
+        }
+        names.push(entry.name.clone());
+    }
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let ran = run(&arguments);
+    let text = ran.text();
+    let models = text.lines().find(|line| line.contains("models that run"));
+    let models = models.unwrap_or_else(|| panic!("{text}{}", ran.stderr));
+    assert!(names.len() > 35);
+    for name in names {
+        let listed = models.split([' ', ',']).any(|word| word == name);
+        assert!(listed, "{name}: {models}");
+    }
+}
+
+/// What a card says, and what is said of a file that is something else.
+#[test]
+fn a_file_that_does_not_fit_its_entry_fails_when_it_is_loaded() {
+    let folder = Folder::new();
+    let picture = folder.write("in.jpg", &pictures::jpeg(64, 48));
+    let plain = "task = 'cutout'\nresize = 'stretch'\nsize = 64\npeak_mib = 1\n";
+    let same = |shape: &[i64]| {
+        Onnx::default()
+            .input("x", F32, shape)
+            .node("Identity", &["x"], "y", &[])
+            .output("y", F32, shape)
+    };
+    let tiles = "task = 'restore'\nresize = 'tile'\nsize = 64\noverlap = 8\npeak_mib = 1\n";
+    let fourth = format!("{plain}output = 3\n");
+    let cases: Vec<(&str, &str, Vec<u8>, &[&str])> = vec![
+        (
+            "side",
+            plain,
+            same(&[1, 3, 320, 320]).file(),
+            &["1 x 3 x 320 x 320", "64 x 64"],
+        ),
+        (
+            "channels",
+            plain,
+            same(&[1, 1, 64, 64]).file(),
+            &["1 x 1 x 64 x 64", "1 x 3 x"],
+        ),
+        ("rank", plain, same(&[3, 64, 64]).file(), &["3 x 64 x 64"]),
+        (
+            "inputs",
+            plain,
+            same(&[1, 3, 64, 64]).input("z", F32, &[1]).file(),
+            &["2 inputs", "its entry 1"],
+        ),
+        (
+            "element",
+            plain,
+            Onnx::default()
+                .input("x", 6, &[1, 3, 64, 64])
+                .node("Identity", &["x"], "y", &[])
+                .output("y", 6, &[1, 3, 64, 64])
+                .file(),
+            &["type"],
+        ),
+        (
+            "output",
+            &fourth,
+            same(&[1, 3, 64, 64]).file(),
+            &["1 outputs", "number 3"],
+        ),
+        (
+            "fixed",
+            tiles,
+            same(&[1, 3, 64, 64]).file(),
+            &["1 x 3 x 64 x 64", "any"],
+        ),
+        (
+            "planes",
+            tiles,
+            Onnx::default()
+                .input("x", F32, &[1, 3, ANY, ANY])
+                .node("Concat", &["x", "x"], "y", &[("axis", &[1])])
+                .output("y", F32, &[1, 6, ANY, ANY])
+                .file(),
+            &["1 x 6 x", "3 planes"],
+        ),
+        ("bytes", plain, b"no model".to_vec(), &["model mine"]),
+    ];
+    let mut wrong = String::new();
+    for (name, card, file, says) in cases {
+        let file = folder.write(&format!("{name}.onnx"), &file);
+        folder.write(&format!("{name}.toml"), card.as_bytes());
+        let model = format!("--model=mine={file}");
+        let ran = run(&[
+            "remove-background",
+            &picture,
+            "-o",
+            "-",
+            "--workers=1",
+            &model,
+        ]);
+        let clear = says.iter().all(|part| ran.stderr.contains(part));
+        if ran.code != Some(1) || !clear || !ran.stdout.is_empty() {
+            let _ = writeln!(wrong, "{name}: {:?} {}", ran.code, ran.stderr);
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn an_own_model_runs_as_its_card_says() {
+    let folder = Folder::new();
+    // Red grows from the left to the right, and is what the stand-in gives.
+    let ramp = image::RgbImage::from_fn(64, 48, |x, _| image::Rgb([(x * 4) as u8 + 3, 90, 0]));
+    let mut png = std::io::Cursor::new(Vec::new());
+    ramp.write_to(&mut png, image::ImageFormat::Png).unwrap();
+    let picture = folder.write("in.png", png.get_ref());
+    let file = folder.write("mine.onnx", &standins::matte(64, 2).file());
+    folder.write(
+        "mine.toml",
+        b"task = 'cutout'\nresize = 'stretch'\nsize = 64\npeak_mib = 1\nlicense = 'MIT'\n",
+    );
+    let out = folder.path("mask.png");
+    let model = format!("--model=mine={file}");
+    let flags = ["--output=mask", "--refine=false", "--device=cpu", &model];
+    let ran = run(&[
+        ["remove-background", &picture, "-o", &out].as_slice(),
+        &flags,
+    ]
+    .concat());
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let mask = pictures::decoded(&std::fs::read(&out).unwrap()).to_luma8();
+    for x in [4, 32, 60] {
+        let (found, red) = (mask.get_pixel(x, 24).0[0], x as u8 * 4 + 3);
+        assert!(found.abs_diff(red) <= 2, "{found} for {red}");
+    }
+
+    folder.write(
+        "mine.toml",
+        b"task = 'cutout'\nresize = 'tile'\nsize = 64\npeak_mib = 1\n",
+    );
+    let ran = run(&["models", "list", &model]);
+    assert_eq!(ran.code, Some(2));
+    assert!(
+        ran.stderr.contains("`resize` does not fit"),
+        "{}",
+        ran.stderr
+    );
+}
