@@ -1,11 +1,11 @@
 #!/bin/sh
-# Builds the binary that is shipped, the same byte for byte wherever it is built: build_release.sh
+# Builds the binary that is shipped, without the paths of this machine in it: build_release.sh
 # [CARGO OPTIONS]
 #
 # A compiler writes the paths of sources into what it builds (for the places of panics), so two
 # folders would give two binaries. Here those paths are replaced by fixed ones. The plain
 # `make build` leaves them as they are: its flags would be others, and everything built anew.
-# Needs the same Rust version and C compiler each time; `scripts/reproducible.sh` is the proof.
+# Two builds in two folders are not the same byte for byte yet; `scripts/reproducible.sh` looks.
 set -eu
 cd "$(dirname "$0")/.."
 
