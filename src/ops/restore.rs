@@ -331,7 +331,7 @@ impl Work {
             Some(mask) => Ok(damage::given(mask, &frame)),
             None => engine
                 .damage(None, &frame, &cancel.part(0.0, 1.0))
-                .map(|mask| damage::holes(&mask, self.auto)),
+                .map(|mask| damage::holes(&mask)),
         })?;
         let share = damage::share(&holes);
         self.found.scratches = Some(share);
