@@ -9,13 +9,9 @@ mod pipeline;
 #[path = "cli/serving.rs"]
 mod serving;
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fs, path::Path, process::Command};
 
-use common::{PROGRAM, Ran, pictures};
+use common::{Folder, PROGRAM, Ran, pictures};
 
 /// The program with these arguments and this standard input.
 fn piped(arguments: &[&str], input: &[u8]) -> Ran {
@@ -24,51 +20,6 @@ fn piped(arguments: &[&str], input: &[u8]) -> Ran {
 
 fn run(arguments: &[&str]) -> Ran {
     piped(arguments, b"")
-}
-
-/// A folder of a test's own, removed at its end.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        Self(common::folder("cli"))
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.0.join(name).to_str().unwrap().to_owned()
-    }
-
-    fn write(&self, name: &str, bytes: &[u8]) -> String {
-        let path = self.0.join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, bytes).unwrap();
-        self.path(name)
-    }
-
-    /// Every file below `name`, in order.
-    fn files(&self, name: &str) -> Vec<String> {
-        let mut found = Vec::new();
-        let mut folders = vec![self.0.join(name)];
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else {
-                    let below = path.strip_prefix(self.0.join(name)).unwrap();
-                    found.push(below.to_str().unwrap().to_owned());
-                }
-            }
-        }
-        found.sort();
-        found
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 fn assert_cutout(bytes: &[u8], size: (u32, u32)) {
@@ -80,7 +31,7 @@ fn assert_cutout(bytes: &[u8], size: (u32, u32)) {
 
 #[test]
 fn a_file_is_cut_out_and_nothing_is_overwritten_without_force() {
-    let folder = Folder::new();
+    let folder = Folder::new("cli");
     let input = folder.write("in.jpg", &pictures::jpeg(160, 120));
     let out = folder.path("below/out.png");
     let first = run(&["remove-background", &input, "-o", &out, "--workers=1"]);
@@ -125,7 +76,7 @@ fn a_file_is_cut_out_and_nothing_is_overwritten_without_force() {
 
 #[test]
 fn a_folder_becomes_a_folder_and_one_bad_file_does_not_stop_the_others() {
-    let folder = Folder::new();
+    let folder = Folder::new("cli");
     folder.write("in/a.jpg", &pictures::jpeg(160, 120));
     folder.write("in/below/b.PNG", &pictures::png(120, 90));
     folder.write("in/notes.txt", b"no picture");
@@ -184,7 +135,7 @@ fn a_folder_becomes_a_folder_and_one_bad_file_does_not_stop_the_others() {
 
 #[test]
 fn a_restoration_reports_and_a_photograph_is_enhanced() {
-    let folder = Folder::new();
+    let folder = Folder::new("cli");
     let input = folder.write("in.png", &pictures::png(96, 64));
     let out = folder.path("out.png");
     let ran = run(&[
@@ -238,6 +189,24 @@ fn a_restoration_reports_and_a_photograph_is_enhanced() {
 }
 
 #[test]
+fn the_name_of_the_result_says_its_format_and_an_option_overrules_it() {
+    let folder = Folder::new("cli");
+    let input = folder.write("in.jpg", &pictures::jpeg(64, 48));
+    for (name, more, start) in [
+        ("out.png", "--steps=denoise", b"\x89PNG".as_slice()),
+        ("out.jpg", "--steps=denoise", b"\xff\xd8\xff"),
+        ("out.webp", "--steps=denoise", b"RIFF"),
+        ("out", "--steps=denoise", b"\xff\xd8\xff"),
+        ("other.png", "--format=webp", b"RIFF"),
+    ] {
+        let out = folder.path(name);
+        let ran = run(&["restore", &input, "-o", &out, "--workers=1", more]);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        assert!(fs::read(&out).unwrap().starts_with(start), "{name} {more}");
+    }
+}
+
+#[test]
 fn a_picture_goes_through_a_pipe() {
     let arguments = ["remove-background", "-", "-o", "-", "--workers=1"];
     let ran = piped(&arguments, &pictures::jpeg(160, 120));
@@ -264,7 +233,7 @@ fn a_picture_goes_through_a_pipe() {
 
 #[test]
 fn a_wrong_command_line_is_2_and_says_why() {
-    let folder = Folder::new();
+    let folder = Folder::new("cli");
     let input = folder.write("in.jpg", &pictures::jpeg(64, 48));
     let out = folder.path("out.png");
     let both = folder.write("two/a.jpg", b"x");
@@ -325,7 +294,7 @@ fn a_wrong_command_line_is_2_and_says_why() {
 
 #[test]
 fn inspect_prints_a_line_of_json_for_each_picture() {
-    let folder = Folder::new();
+    let folder = Folder::new("cli");
     let a = folder.write("a.jpg", &pictures::jpeg(64, 48));
     let b = folder.write("b.png", &pictures::png(30, 20));
     let bad = folder.write("bad.png", b"\x89PNG\r\n\x1a\n");

@@ -19,55 +19,13 @@ mod standins;
 #[path = "models/tls.rs"]
 mod tls;
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fs, path::Path, process::Command};
 
-use common::{PROGRAM, Ran};
+use common::{Folder, PROGRAM, Ran};
 
 /// Runs the program with these arguments.
 fn run(arguments: &[&str]) -> Ran {
     common::run(Command::new(PROGRAM).args(arguments), b"")
-}
-
-/// A folder of a test's own, removed at its end.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        Self(common::folder("models"))
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.0.join(name).to_str().unwrap().to_owned()
-    }
-
-    fn write(&self, name: &str, bytes: &[u8]) -> String {
-        let path = self.0.join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, bytes).unwrap();
-        self.path(name)
-    }
-
-    /// The names in a folder, in order.
-    fn names(&self, name: &str) -> Vec<String> {
-        let Ok(entries) = fs::read_dir(self.0.join(name)) else {
-            return Vec::new();
-        };
-        let mut names: Vec<_> = entries
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        names
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 /// A digest as the catalogue writes it.

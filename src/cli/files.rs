@@ -256,7 +256,7 @@ impl Batch<'_> {
             self.refuse_existing(file)?;
         }
         let bytes = source.read().map_err(|e| e.to_string())?;
-        let answer = self.answer(bytes).map_err(|e| shown(&e))?;
+        let answer = self.answer(bytes, target.wish()).map_err(|e| shown(&e))?;
         if let Some(report) = &answer.report {
             let line = format!("{}: {report}", source.shown());
             self.bar.suspend(|| {
@@ -273,7 +273,7 @@ impl Batch<'_> {
         write(&path, &answer.bytes).map_err(|e| format!("{}: {e}", path.display()))
     }
 
-    fn answer(&self, bytes: Vec<u8>) -> Result<Answer, Error> {
+    fn answer(&self, bytes: Vec<u8>, accept: Accept) -> Result<Answer, Error> {
         let files = self.files.iter();
         let files = files
             .map(|(name, bytes)| (*name, Input::Memory(bytes.clone())))
@@ -286,7 +286,7 @@ impl Batch<'_> {
             engine: self.engine,
         };
         let plan = self.plan.clone();
-        let job = Job::prepare(Input::Memory(bytes), files, plan, Accept::default(), &site)?;
+        let job = Job::prepare(Input::Memory(bytes), files, plan, accept, &site)?;
         job.run(self.engine, &Cancel::new(), &mut Stages::default())
     }
 

@@ -7,6 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::{codec::Encoded, job::Accept};
+
 /// Where the result of an input goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
@@ -25,6 +27,21 @@ impl Target {
             Self::Stdout => None,
             Self::File(file) => Some(file.clone()),
             Self::Beside(folder, name) => Some(folder.join(name.with_extension(extension))),
+        }
+    }
+
+    /// What `format=auto` means here: the format that the name of the file says, where somebody
+    /// named one.
+    pub fn wish(&self) -> Accept {
+        let Self::File(file) = self else {
+            return Accept::Any;
+        };
+        let extension = file.extension().and_then(OsStr::to_str);
+        match extension.map(str::to_ascii_lowercase).as_deref() {
+            Some("png") => Accept::Best(Encoded::Png),
+            Some("webp") => Accept::Best(Encoded::Webp),
+            Some("jpg" | "jpeg") => Accept::Best(Encoded::Jpeg),
+            _ => Accept::Any,
         }
     }
 }
@@ -186,6 +203,22 @@ mod tests {
         let into = targets(&one, Path::new("out/"), false).unwrap();
         assert_eq!(into[0].path("png"), Some("out/b.png".into()));
         assert!(targets(&[named("a.jpg"), named("b.jpg")], Path::new("-"), false).is_err());
+    }
+
+    #[test]
+    fn the_name_of_a_file_says_its_format() {
+        let wish = |name: &str| Target::File(name.into()).wish();
+        assert_eq!(wish("a/b.png"), Accept::Best(Encoded::Png));
+        assert_eq!(wish("b.JPG"), Accept::Best(Encoded::Jpeg));
+        assert_eq!(wish("b.webp"), Accept::Best(Encoded::Webp));
+        for open in ["b", "b.", "b.dat", ".png"] {
+            assert_eq!(wish(open), Accept::Any, "{open}");
+        }
+        // There the name follows the format.
+        assert_eq!(
+            Target::Beside("out".into(), "b.png".into()).wish(),
+            Accept::Any
+        );
     }
 
     #[test]

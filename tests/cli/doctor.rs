@@ -37,7 +37,7 @@ fn checked(more: &[&str]) -> BTreeMap<String, Value> {
 
 #[test]
 fn doctor_ends_with_1_if_and_only_if_something_fails() {
-    let memory = Folder::new();
+    let memory = Folder::new("cli");
     let mut spools = vec![memory.path(""), "/nonexistent".to_owned()];
     spools.extend(on_disk().map(str::to_owned));
     for spool in spools {
@@ -63,7 +63,7 @@ fn doctor_ends_with_1_if_and_only_if_something_fails() {
 
 #[test]
 fn doctor_looks_at_everything_that_serve_would_meet() {
-    let memory = Folder::new();
+    let memory = Folder::new("cli");
     let found = checked(&["--spool", &memory.path("")]);
     let names: Vec<_> = found.keys().map(String::as_str).collect();
     let known = [
@@ -102,7 +102,7 @@ fn doctor_looks_at_everything_that_serve_would_meet() {
 
 #[test]
 fn doctor_finds_what_is_wrong_with_the_settings() {
-    let folder = Folder::new();
+    let folder = Folder::new("cli");
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let hash = "ab".repeat(32);

@@ -12,7 +12,7 @@ fn size(bytes: &[u8]) -> (u32, u32) {
 
 #[test]
 fn a_folder_is_transformed_with_the_options_of_the_route() {
-    let folder = Folder::new();
+    let folder = Folder::new("cli");
     folder.write("in/a.jpg", &pictures::jpeg(160, 120));
     folder.write("in/below/b.png", &pictures::png(90, 30));
     let mark = pictures::encoded(pictures::plain(8, 8), ImageFormat::Png);
@@ -46,7 +46,7 @@ fn a_folder_is_transformed_with_the_options_of_the_route() {
 
 #[test]
 fn a_list_in_a_file_is_applied_to_every_picture_and_a_bad_one_does_not_stop_it() {
-    let folder = Folder::new();
+    let folder = Folder::new("cli");
     folder.write("in/a.jpg", &pictures::jpeg(160, 120));
     folder.write("in/b.jpg", b"no picture");
     folder.write("in/c.png", &pictures::png(320, 240));
@@ -75,7 +75,7 @@ fn a_list_in_a_file_is_applied_to_every_picture_and_a_bad_one_does_not_stop_it()
 
 #[test]
 fn a_wrong_list_is_wrong_usage_and_says_where() {
-    let folder = Folder::new();
+    let folder = Folder::new("cli");
     let input = folder.write("a.jpg", &pictures::jpeg(64, 48));
     let out = folder.path("out.png");
     for (list, says) in [

@@ -51,7 +51,7 @@ fn strict_refuses_a_spool_on_a_disk_and_names_the_flags_for_a_container() {
 
 #[test]
 fn a_missing_runtime_library_is_a_clear_error() {
-    let folder = Folder::new();
+    let folder = Folder::new("cli");
     let input = folder.write("in.jpg", &pictures::jpeg(64, 48));
     let wrong = folder.write("wrong.so", b"no library");
     let serve = [
@@ -80,7 +80,7 @@ fn a_missing_runtime_library_is_a_clear_error() {
 
 #[test]
 fn a_wrong_configuration_file_is_2_and_names_the_key() {
-    let folder = Folder::new();
+    let folder = Folder::new("cli");
     for (text, part) in [
         ("colour_of_the_sky = 1\n", "colour_of_the_sky"),
         ("queue = \"many\"\n", "--queue"),
@@ -109,7 +109,7 @@ fn a_wrong_configuration_file_is_2_and_names_the_key() {
 
 #[test]
 fn a_flag_wins_over_a_variable_and_a_variable_over_the_file() {
-    let folder = Folder::new();
+    let folder = Folder::new("cli");
     let file = folder.write("safelight.toml", b"max_side = 100\nformats = [\"png\"]\n");
     let limit = |flags: &[&str], variables: &[(&str, &str)]| {
         let server = Server::start_with(Path::new(PROGRAM), flags, variables);

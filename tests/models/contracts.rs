@@ -16,7 +16,7 @@ use super::{
 
 #[test]
 fn every_model_of_the_catalogue_can_be_loaded_and_run() {
-    let folder = Folder::new();
+    let folder = Folder::new("models");
     let mut arguments = vec!["doctor".to_owned(), "--device=cpu".to_owned()];
     let mut names = Vec::new();
     for entry in catalogue().iter().filter(|entry| !entry.built_in) {
@@ -42,7 +42,7 @@ fn every_model_of_the_catalogue_can_be_loaded_and_run() {
 /// What a card says, and what is said of a file that is something else.
 #[test]
 fn a_file_that_does_not_fit_its_entry_fails_when_it_is_loaded() {
-    let folder = Folder::new();
+    let folder = Folder::new("models");
     let picture = folder.write("in.jpg", &pictures::jpeg(64, 48));
     let plain = "task = 'cutout'\nresize = 'stretch'\nsize = 64\npeak_mib = 1\n";
     let same = |shape: &[i64]| {
@@ -130,7 +130,7 @@ fn a_file_that_does_not_fit_its_entry_fails_when_it_is_loaded() {
 
 #[test]
 fn an_own_model_runs_as_its_card_says() {
-    let folder = Folder::new();
+    let folder = Folder::new("models");
     // Red grows from the left to the right, and is what the stand-in gives.
     let ramp = image::RgbImage::from_fn(64, 48, |x, _| image::Rgb([(x * 4) as u8 + 3, 90, 0]));
     let mut png = std::io::Cursor::new(Vec::new());

@@ -37,7 +37,7 @@ struct Site {
 
 impl Site {
     fn new(more: &str) -> Self {
-        let folder = Folder::new();
+        let folder = Folder::new("models");
         // A weight that nothing uses makes it a megabyte.
         let noise = |i: u32| i.wrapping_mul(2_654_435_761) as f32;
         let weight: Vec<_> = (0..300_000).map(noise).collect();
@@ -73,7 +73,7 @@ impl Site {
         let installed = fs::read(self.folder.path("models/tiny.onnx")).unwrap();
         assert_eq!(sum(&installed), sum(&self.file));
         assert_eq!(
-            self.folder.names("models"),
+            self.folder.files("models"),
             ["tiny.onnx"],
             "and nothing else"
         );
@@ -117,7 +117,7 @@ fn what_is_not_the_file_is_refused_and_not_kept() {
         assert!(ran.stderr.contains(says), "{path}: {}", ran.stderr);
         assert!(ran.stderr.contains("not installed: tiny"), "{}", ran.stderr);
         assert!(
-            site.folder.names("models").is_empty(),
+            site.folder.files("models").is_empty(),
             "{path}: nothing stays"
         );
     }
@@ -217,7 +217,7 @@ fn a_pull_that_is_killed_leaves_no_model_and_can_go_on() {
     assert!(
         !site
             .folder
-            .names("models")
+            .files("models")
             .contains(&"tiny.onnx".to_owned())
     );
     let ran = site.pull(&["/whole"]);
@@ -258,7 +258,7 @@ fn a_full_disk_is_said_and_no_half_model_stays() {
     let ran = site.pull(&["/whole"]);
     assert_eq!(ran.code, Some(1));
     assert!(ran.stderr.contains("are needed"), "{}", ran.stderr);
-    assert!(site.folder.names("models").is_empty());
+    assert!(site.folder.files("models").is_empty());
     // Where nobody says how much it is, it shows when it is full.
     let text = fs::read_to_string(&site.catalogue).unwrap();
     let open: Vec<_> = text
@@ -276,7 +276,7 @@ fn a_full_disk_is_said_and_no_half_model_stays() {
     assert!(
         !site
             .folder
-            .names("models")
+            .files("models")
             .contains(&"tiny.onnx".to_owned())
     );
     drop(small);

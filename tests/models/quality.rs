@@ -20,7 +20,7 @@ fn table(text: &str) -> Vec<Vec<String>> {
 
 #[test]
 fn a_model_that_changes_nothing_has_the_figures_of_the_damage() {
-    let folder = Folder::new();
+    let folder = Folder::new("models");
     let shape = [1, 3, ANY, ANY];
     let file = Onnx::default()
         .input("x", F32, &shape)
@@ -71,7 +71,7 @@ fn a_model_that_changes_nothing_has_the_figures_of_the_damage() {
 
 #[test]
 fn a_matte_is_measured_as_the_service_would_answer_it() {
-    let folder = Folder::new();
+    let folder = Folder::new("models");
     // The stand-in's matte is the red of the picture; so the mask that has it is met.
     let file = folder.write("red.onnx", &super::standins::matte(64, 1).file());
     let card = "task = 'cutout'\nresize = 'stretch'\nsize = 64\npeak_mib = 1\n";

@@ -64,7 +64,7 @@ fn u2netp_gives_the_mask_that_rembg_gives() {
     settings.models.model = vec![format!("u2netp={}", model.display()).parse().unwrap()];
     let metrics = Arc::new(Metrics::new("test"));
     let engine = Engine::open(&settings, metrics, Loading::OnDemand).unwrap();
-    let folder = Folder::new();
+    let folder = Folder::new("models");
     for photo in ["0001.jpg", "0002.jpg", "0003.jpg"] {
         let (picture, mask) = (folder.path("picture.png"), folder.path("mask.png"));
         let mut python = Command::new(&python);

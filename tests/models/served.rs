@@ -49,7 +49,7 @@ fn listed(server: &Server) -> serde_json::Value {
 
 #[test]
 fn a_pulled_model_is_served_and_one_that_is_not_is_refused_with_the_command() {
-    let folder = Folder::new();
+    let folder = Folder::new("models");
     let file = standins::matte(64, 1).file();
     let catalogue = catalogue(&folder, &file, "commercial_use = true");
     let (models, home) = (folder.path("models"), folder.path("home"));
@@ -79,7 +79,7 @@ fn a_pulled_model_is_served_and_one_that_is_not_is_refused_with_the_command() {
 
 #[test]
 fn a_file_that_is_not_the_catalogues_stops_the_start() {
-    let folder = Folder::new();
+    let folder = Folder::new("models");
     let file = standins::matte(64, 1).file();
     let catalogue = catalogue(&folder, &file, "commercial_use = true");
     folder.write("models/tiny.onnx", &standins::matte(64, 2).file());
@@ -97,7 +97,7 @@ fn a_file_that_is_not_the_catalogues_stops_the_start() {
 
 #[test]
 fn a_licence_without_commercial_use_needs_the_operators_word() {
-    let folder = Folder::new();
+    let folder = Folder::new("models");
     let file = standins::matte(64, 1).file();
     let catalogue = catalogue(&folder, &file, "commercial_use = false");
     folder.write("models/tiny.onnx", &file);
@@ -111,7 +111,7 @@ fn a_licence_without_commercial_use_needs_the_operators_word() {
 
 #[test]
 fn models_of_rembg_are_found_and_used_where_they_are_named() {
-    let folder = Folder::new();
+    let folder = Folder::new("models");
     let file = standins::matte(64, 1).file();
     let catalogue = catalogue(&folder, &file, "commercial_use = true");
     let (models, home) = (folder.path("models"), folder.path("home"));
@@ -165,7 +165,7 @@ fn models_of_rembg_are_found_and_used_where_they_are_named() {
     ]);
     let ran = common::run(pull.env("HOME", &home).env_remove("U2NET_HOME"), b"");
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    assert_eq!(folder.names("models"), ["tiny.onnx"]);
+    assert_eq!(folder.files("models"), ["tiny.onnx"]);
     // One of another size is no model of ours.
     folder.write("home/.u2net/tiny.onnx", &file[1..]);
     std::fs::remove_file(folder.path("models/tiny.onnx")).unwrap();

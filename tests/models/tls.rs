@@ -46,7 +46,7 @@ fn over_tls_the_server_must_be_who_it_says() {
     let (Some(_), Some(python)) = (tool(&["openssl"]), python_tool("python")) else {
         return skip(TEST, "openssl and Python");
     };
-    let folder = Folder::new();
+    let folder = Folder::new("models");
     let file = standins::matte(64, 1).file();
     folder.write("served/tiny.onnx", &file);
     let served = folder.path("served");
@@ -79,11 +79,11 @@ fn over_tls_the_server_must_be_who_it_says() {
         "{}",
         ran.stderr
     );
-    assert!(folder.names("models").is_empty());
+    assert!(folder.files("models").is_empty());
     let (authority, key) = (folder.path("served/ca.pem"), folder.path("served/ca.key"));
     let ran = pull(&["--ca-file", &key]);
     assert!(ran.code == Some(2) && ran.stderr.contains("holds no certificate"));
     let ran = pull(&["--ca-file", &authority]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    assert_eq!(folder.names("models"), ["tiny.onnx"]);
+    assert_eq!(folder.files("models"), ["tiny.onnx"]);
 }

@@ -206,6 +206,7 @@ fn balanced(colors: &Colors) -> [f32; 3] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ops::photo::tests::distance;
     use crate::{
         frame::Layout,
         ops::{Source, photo::measure::Findings},
@@ -223,14 +224,6 @@ mod tests {
 
     fn colors(frame: &Frame) -> Colors {
         Findings::of(frame, &Source::default()).colors
-    }
-
-    fn distance(a: &Frame, b: &Frame) -> f32 {
-        let pairs = a.data().iter().zip(b.data());
-        let sum: f32 = pairs
-            .map(|(a, b)| (f32::from(*a) - f32::from(*b)).powi(2))
-            .sum();
-        (sum / a.data().len() as f32).sqrt()
     }
 
     #[test]

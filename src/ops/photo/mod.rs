@@ -44,9 +44,18 @@ pub fn mix(after: &mut Frame, before: &Frame, strength: f32) {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
     use crate::frame::Layout;
+
+    /// How far apart two pictures are: the root of the mean square of the samples' differences.
+    pub fn distance(a: &Frame, b: &Frame) -> f32 {
+        let pairs = a.data().iter().zip(b.data());
+        let sum: f32 = pairs
+            .map(|(a, b)| (f32::from(*a) - f32::from(*b)).powi(2))
+            .sum();
+        (sum / a.data().len() as f32).sqrt()
+    }
 
     #[test]
     fn a_mix_is_between_and_its_ends_are_exact() {

@@ -133,6 +133,7 @@ pub fn peak_bytes(width: u64, height: u64) -> u64 {
 mod tests {
     use super::*;
     use crate::frame::Layout;
+    use crate::ops::photo::tests::distance;
 
     fn bars(blurred: f32) -> Frame {
         let (w, h) = (160u32, 300u32);
@@ -153,14 +154,6 @@ mod tests {
         gaussian(&mut data, w as usize, h as usize, 4, blurred);
         alpha(&mut data);
         Frame::new(w, h, Layout::Rgba, data)
-    }
-
-    fn distance(a: &Frame, b: &Frame) -> f32 {
-        let pairs = a.data().iter().zip(b.data());
-        let sum: f32 = pairs
-            .map(|(a, b)| (f32::from(*a) - f32::from(*b)).powi(2))
-            .sum();
-        (sum / a.data().len() as f32).sqrt()
     }
 
     #[test]
