@@ -5,6 +5,7 @@ mod colorize;
 mod faces;
 mod inpaint;
 pub mod library;
+mod loading;
 pub mod manifest;
 mod pool;
 mod session;
@@ -22,13 +23,13 @@ use std::{
 pub use faces::Face;
 pub use session::LIBRARY;
 
-use library::{Library, Place};
+use library::Place;
 use manifest::{Entry, Task};
 use pool::Pool;
-use session::{Model, Runtime};
+use session::Runtime;
 
 use crate::{
-    config::{Device, EngineSettings},
+    config::Device,
     error::{Error, Lack},
     observe::Metrics,
 };
@@ -42,10 +43,6 @@ pub enum Loading {
     /// Each when it is first needed: a command that needs one of them.
     OnDemand,
 }
-
-/// A file above this size (64 MiB) is loaded once, and runs with the threads of all workers; the
-/// instances of a smaller one run beside each other.
-const LARGE: usize = 64 << 20;
 
 /// A model of the catalogue, with its instances where it is loaded.
 struct Known {
@@ -80,7 +77,7 @@ pub struct Engine {
     models: BTreeMap<String, Known>,
     /// A task, the factor of its model, the model's name; the first of a task first.
     defaults: Vec<(Task, u32, String)>,
-    runtime: Runtime,
+    runtime: Arc<Runtime>,
     metrics: Arc<Metrics>,
     /// What a model may run on, the preferred first; the processor last, unless it must not be.
     devices: Vec<Device>,
@@ -98,106 +95,6 @@ impl std::fmt::Debug for Engine {
 }
 
 impl Engine {
-    /// Loads ONNX Runtime, the models that `settings` name, and, if `loading` says so, those that
-    /// are built in or were pulled.
-    ///
-    /// # Errors
-    /// A sentence: the library is missing, a file is missing or wrong, a name is unknown, a device
-    /// that is required is not there.
-    pub fn open(
-        settings: &EngineSettings,
-        metrics: Arc<Metrics>,
-        loading: Loading,
-    ) -> Result<Self, String> {
-        let runtime = Runtime::load(settings.onnxruntime.as_deref())?;
-        metrics.set_runtime(env!("CARGO_PKG_VERSION"), runtime.version());
-        let library = Library::open(&settings.models)?;
-        let devices = session::devices(settings.device, settings.require_device)?;
-        let mut engine = Self {
-            models: BTreeMap::new(),
-            defaults: Vec::new(),
-            runtime,
-            metrics,
-            devices,
-            workers: settings.worker_count(),
-            notes: Mutex::default(),
-            opening: Mutex::default(),
-        };
-        let named = |name: &str| {
-            settings
-                .models
-                .model
-                .iter()
-                .any(|choice| choice.name == name)
-        };
-        for entry in library.entries() {
-            let place = library.place(entry);
-            let lack = match &place {
-                Place::Nowhere => Some(Lack::File),
-                _ if library.needs_acceptance(entry) && !settings.models.accepts(&entry.name) => {
-                    Some(Lack::License)
-                }
-                // Whoever uses rembg on this machine may have gigabytes of models there.
-                Place::Rembg(_) if !named(&entry.name) => Some(Lack::Choice),
-                _ => None,
-            };
-            let mut known = Known {
-                entry: entry.clone(),
-                place,
-                lack,
-                loaded: OnceLock::new(),
-            };
-            if known.lack.is_none() && (loading == Loading::AtOnce || named(&entry.name)) {
-                let loaded = engine.load(&mut known.entry, &known.place)?;
-                known.loaded = OnceLock::from(loaded);
-            }
-            engine.models.insert(entry.name.clone(), known);
-        }
-        engine.choose_defaults(settings)?;
-        Ok(engine)
-    }
-
-    /// Loads a model: on the first of the devices that takes it.
-    fn load(&self, entry: &mut Entry, place: &Place) -> Result<Loaded, String> {
-        let own;
-        let bytes: &[u8] = match place {
-            Place::BuiltIn => catalogue::built_in(&entry.file)
-                .ok_or_else(|| format!("{} is not part of this program", entry.file))?,
-            _ => {
-                own = library::read(entry, place)?;
-                &own
-            }
-        };
-        let instances = if bytes.len() > LARGE { 1 } else { self.workers };
-        let threads = (self.workers / instances).max(1);
-        let mut refused = String::new();
-        for &device in &self.devices {
-            let load = |_| {
-                let model = self.runtime.model(entry, bytes, threads, device)?;
-                Ok(Box::new(model) as Box<dyn Model>)
-            };
-            match (0..instances).map(load).collect::<Result<Vec<_>, String>>() {
-                Ok(models) => {
-                    if !refused.is_empty() {
-                        self.note(format!("{refused}; it runs on {}", device.name()));
-                    }
-                    let labels = [entry.name.as_str(), entry.license.as_str(), device.name()];
-                    self.metrics.model_loaded.with_label_values(&labels).set(1);
-                    let pool = Pool::new(models);
-                    return Ok(Loaded { pool, device });
-                }
-                Err(why) => refused = format!("{why} (on {})", device.name()),
-            }
-        }
-        // On the processor alone the device is nothing to speak of.
-        let only = self.devices == [Device::Cpu];
-        Err(refused
-            .strip_suffix(" (on cpu)")
-            .filter(|_| only)
-            .unwrap_or(&refused)
-            .to_owned())
-    }
-
     fn note(&self, text: String) {
         self.notes
             .lock()
@@ -209,41 +106,6 @@ impl Engine {
     /// asked last.
     pub fn take_notes(&self) -> Vec<String> {
         std::mem::take(&mut *self.notes.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// For each task (and each factor of upscaling) the first model that the settings name, else
-    /// the catalogue's default, else the first that can be used.
-    fn choose_defaults(&mut self, settings: &EngineSettings) -> Result<(), String> {
-        let chosen = &settings.models.model;
-        for choice in chosen {
-            let known = &self.models[&choice.name];
-            if let Some(lack) = known.lack {
-                let model = known.entry.name.clone();
-                return Err(Error::ModelMissing { model, lack }.to_string());
-            }
-        }
-        let named = chosen
-            .iter()
-            .filter_map(|choice| self.models.get(&choice.name));
-        let usable = |known: &&Known| known.lack.is_none();
-        let all = || self.models.values();
-        let preferred = all().filter(|known| known.entry.default);
-        let order = named
-            .chain(preferred.clone().filter(usable))
-            .chain(all().filter(usable))
-            .chain(preferred);
-        let mut defaults: Vec<(Task, u32, String)> = Vec::new();
-        for Known { entry, .. } in order {
-            let place = (entry.task, entry.factor);
-            if !defaults
-                .iter()
-                .any(|(task, factor, _)| (*task, *factor) == place)
-            {
-                defaults.push((entry.task, entry.factor, entry.name.clone()));
-            }
-        }
-        self.defaults = defaults;
-        Ok(())
     }
 
     /// The version of the loaded ONNX Runtime.
@@ -351,27 +213,5 @@ impl Engine {
                 ))
             }
         }
-    }
-
-    /// The instances of a model, loaded now where they are not yet.
-    fn instances<'a>(&self, known: &'a Known) -> Result<&'a Pool, Error> {
-        if let Some(loaded) = known.loaded.get() {
-            return Ok(&loaded.pool);
-        }
-        let _one = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.loaded.get().is_none() {
-            let loaded = self.load(&mut known.entry.clone(), &known.place);
-            let loaded = loaded.map_err(|why| {
-                self.note(why);
-                Error::ModelFailed
-            })?;
-            // Nobody else sets it while the lock is held.
-            let _ = known.loaded.set(loaded);
-        }
-        known
-            .loaded
-            .get()
-            .map(|loaded| &loaded.pool)
-            .ok_or(Error::ModelFailed)
     }
 }

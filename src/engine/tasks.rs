@@ -8,6 +8,7 @@ use super::{
     Engine, Known, colorize, faces,
     faces::Face,
     inpaint,
+    loading::on_all_cores,
     manifest::{Entry, Resize, Task},
     pool::CheckedOut,
     tensor,
@@ -197,16 +198,16 @@ impl Engine {
     /// # Errors
     /// A sentence that names the model that cannot be run.
     pub fn warm_up(&self) -> Result<(), String> {
-        let frame = Frame::filled(64, 64, Layout::Rgb, [128; 4]);
+        // Those that take any size are quick with a small picture.
+        let frame = Frame::filled(16, 16, Layout::Rgb, [128; 4]);
         let loaded = self
             .models
             .values()
             .filter(|known| known.loaded.get().is_some());
-        for known in loaded {
+        on_all_cores(loaded, |known| {
             self.warm(known, &frame)
-                .map_err(|_| format!("model {} cannot be run", known.entry.name))?;
-        }
-        Ok(())
+                .map_err(|_| format!("model {} cannot be run", known.entry.name))
+        })
     }
 
     fn warm(&self, known: &Known, frame: &Frame) -> Result<(), Error> {

@@ -42,6 +42,18 @@ pub(super) fn prefer_large_pages(block: *mut u8, size: usize) {
 #[cfg(not(target_os = "linux"))]
 pub(super) fn prefer_large_pages(_: *mut u8, _: usize) {}
 
+/// Gives pages of the heap that are free back to the system, as far as the system's heap can do
+/// that. Loading models leaves many: what a net is read from, and its weights in other forms.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+pub fn trim() {
+    // SAFETY: it takes locks of its own and changes nothing that is in use.
+    unsafe { libc::malloc_trim(0) };
+}
+
+/// Elsewhere the system decides by itself.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+pub fn trim() {}
+
 #[cfg(all(
     target_os = "linux",
     target_env = "gnu",

@@ -3,7 +3,7 @@
 
 pub mod alloc;
 pub mod fault;
-mod heap;
+pub mod heap;
 #[cfg(feature = "test-hooks")]
 pub mod hooks;
 pub mod process;
