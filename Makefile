@@ -85,8 +85,20 @@ lint: check-tools ## formatting, clippy, docs, licences
 fuzz: check-tools ## fuzz the parsers (FUZZ_SECONDS=60 each; FUZZ='probe decode': these)
 	@scripts/fuzz.sh $(FUZZ_SECONDS) $(FUZZ)
 
-bench: check-tools runtime ## the benchmarks
-	cargo bench --locked
+# Its tables go into docs/performance.md. The pictures may be any photographs; those beside the
+# project are used where they are there. With a peer's servers set up, ../shared/tools/compare.py
+# measures against them.
+BENCH_PICTURES ?= $(or $(wildcard ../shared/data/photos/*.jpg),docs/images/scene.jpg)
+bench: build ## the benchmarks, which write the tables of docs/performance.md (`make test-deps` first)
+	cargo bench --locked --bench pipeline
+	cargo bench --locked --bench profile -- --write
+	cargo bench --locked --bench allocations -- --write
+	@program="$(CARGO_TARGET_DIR)/release/safelight"; run() { \
+		echo "benches/$$1.py"; name=$$1; shift; \
+		"$(TEST_VENV)/bin/python" -B benches/$$name.py --write "$$program" "$$@"; }; \
+	run png $(BENCH_PICTURES) && \
+	run curves $(firstword $(BENCH_PICTURES)) && \
+	run queue $(firstword $(BENCH_PICTURES))
 
 fmt: ## format the sources
 	cargo fmt
