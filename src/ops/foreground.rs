@@ -12,6 +12,9 @@ use crate::frame::{Frame, Layout, Mask};
 /// Cells along the longer side of the picture, at most. At 12 megapixels a cell has 7 x 7 pixels:
 /// finer than colours change across a subject, and coarse enough to be free.
 const CELLS: usize = 640;
+/// The least side of a cell in pixels: finer ones say the same of colours, and at 1 megapixel cost
+/// more than all else here.
+const LEAST_CELL: usize = 4;
 /// Cells next to those with an edge in them that are gathered from too, for their pure colours.
 const MARGIN: usize = 2;
 /// Pixels that are tested together, to pass quickly over what is all ground or all subject.
@@ -128,7 +131,7 @@ impl Guesses {
             (matte.width(), matte.height())
         );
         let (w, h) = (frame.width() as usize, frame.height() as usize);
-        let size = w.max(h).div_ceil(CELLS);
+        let size = w.max(h).div_ceil(CELLS).max(LEAST_CELL);
         let (width, height) = (w.div_ceil(size), h.div_ceil(size));
         let near = near_edges(matte, size, width, height)?;
         let mut subject: Vec<Weighted> = vec![[0.0; 4]; width * height];
