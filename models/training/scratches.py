@@ -1,7 +1,7 @@
 """Made damage of old photographs: cracks, scratches, hairs, dust, tears and stains, and old looks.
 
 Everything works on square uint8 RGB patches. A layer is an opacity (float, 0..1) that `lay` paints with
-a colour; the mask holds the pixels that this visibly changed.
+a colour; the mask holds the pixels that this visibly changed, as numbers of their kind.
 """
 from pathlib import Path
 
@@ -15,6 +15,7 @@ PAPER = "../shared/data/train/paper"
 THIN = ("dirt", "hair", "hair-sh", "lint", "scratch", "spots", "sprink")  # the others are blots
 VISIBLE = 24  # grey levels by which a pixel must differ from the undamaged one to be in the mask
 HELD_OUT = 10  # every 10th map is kept back
+KINDS = ("crack", "scratch", "dust", "film", "blots", "tear")  # a pixel of the k-th has k + 1 in the mask
 
 
 def maps(folder=MAPS, held_out=False):
@@ -144,27 +145,27 @@ def paper_colour(chance, side, sheets, light):
     return colour * tint
 
 
-def lay(picture, mask, alpha, colour, opacity):
-    """Paint; adds to the mask what differs visibly."""
+def lay(picture, mask, kind, alpha, colour, opacity):
+    """Paint; gives the pixels that differ visibly (beyond white and black nothing does) their kind in the mask."""
     a = (alpha * opacity)[..., None]
-    painted = (picture + a * (colour - picture)).astype(np.float32)
+    painted = np.clip(picture + a * (colour - picture), 0, 255).astype(np.float32)
     r, g, b = cv2.split(cv2.absdiff(painted, picture))
     seen = cv2.max(cv2.max(r, g), b) > VISIBLE
-    mask |= seen & (alpha > 0.2)
-    return np.clip(painted, 0, 255)
+    mask[seen & (alpha > 0.2)] = kind
+    return painted
 
 
 def damaged(chance, patch, found, sheets, only_thin=False):
-    """The patch with one to many kinds of damage, and the mask of it (bool)."""
+    """The patch with one to many kinds of damage, and the mask of it (uint8: 0, or the kind on top)."""
     side = patch.shape[0]
-    picture, mask = patch.astype(np.float32), np.zeros(patch.shape[:2], bool)
-    makers = (
+    picture, mask = patch.astype(np.float32), np.zeros(patch.shape[:2], np.uint8)
+    makers = (  # in the order of KINDS
         (0.45, lambda: crack(chance, side)), (0.35, lambda: scratch(chance, side)), (0.35, lambda: dust(chance, side)),
         (0.45, lambda: film(chance, side, found, "thin")), (0.0 if only_thin else 0.08, lambda: film(chance, side, found, "blots")),
         (0.0 if only_thin else 0.04, lambda: tear(chance, side)),
     )
     amount = chance.choice([0.5, 1.0, 1.8])
-    for share, make in makers:
+    for kind, (share, make) in enumerate(makers, 1):
         repeats = chance.poisson(share * amount)
         for _ in range(min(repeats, 4)):
             alpha = make()
@@ -175,8 +176,8 @@ def damaged(chance, patch, found, sheets, only_thin=False):
             opacity = chance.uniform(0.75, 1) if chance.random() < 0.6 else chance.uniform(0.25, 0.8)
             if light and chance.random() < 0.15:  # the raised rim of a crack throws a shadow
                 shift = chance.integers(-2, 3, 2)
-                picture = lay(picture, mask, np.roll(alpha, tuple(shift), (0, 1)), colour * 0.2, opacity * 0.6)
-            picture = lay(picture, mask, alpha, colour, opacity)
+                picture = lay(picture, mask, kind, np.roll(alpha, tuple(shift), (0, 1)), colour * 0.2, opacity * 0.6)
+            picture = lay(picture, mask, kind, alpha, colour, opacity)
     return picture.astype(np.uint8), mask
 
 

@@ -62,6 +62,7 @@ def main():
     args.add_argument("--batch", type=int, default=12, help="per thread")
     args.add_argument("--threads", type=int, default=2, help="replicas on a CPU; a GPU uses one")
     args.add_argument("--rate", type=float, default=1e-3)
+    args.add_argument("--warm-up", type=int, default=200, help="steps in which the rate rises")
     args.add_argument("--seed", type=int, default=1)
     args.add_argument("--licensed-only", action="store_true")
     args.add_argument("--pid-file")
@@ -114,7 +115,7 @@ def main():
         sides = (args.sides if progress < args.late else args.late_sides).split(",")
         side = int(sides[int(np.random.default_rng([args.seed, step]).integers(len(sides)))])
         for g in optimiser.param_groups:
-            g["lr"] = common.cosine(progress, step, args.rate)
+            g["lr"] = common.cosine(progress, step, args.rate, args.warm_up)
 
         def work(k, replica):
             x, y = tensors(*source.batch((args.seed, step, k), args.batch, side), device)

@@ -21,7 +21,7 @@ def sample(chance, pictures, people, side, found, sheets):
     if chance.random() < CLEAN:
         return scan(chance, patch), torch.zeros(side, side).numpy().astype("uint8")
     picture, mask = damaged(chance, patch, found, sheets)
-    return scan(chance, picture), mask.astype("uint8") * 255
+    return scan(chance, picture), (mask > 0).astype("uint8") * 255
 
 
 def criterion(logits, mask):
