@@ -20,8 +20,9 @@ use guided::{Found, guided};
 use sums::{Sums, window};
 use upsampled::Upsampled;
 
-/// Longer side, in pixels, of the small copy. 1024 looks the same and takes 1.7 times as long.
-const SMALL_SIDE: u32 = 768;
+/// Longer side, in pixels, of the small copy. 768 changes the matte by 0.1 levels of 255 in the mean,
+/// 1024 looks the same too; they take 1.9 and 3 times as long.
+const SMALL_SIDE: u32 = 512;
 /// Half a window, in pixels of the coarse matte: about as far as a model's soft edge reaches.
 /// With 1 spokes and hair that the model half saw are lost, with 3 grounds leak into subjects.
 const RADIUS: f32 = 1.5;
