@@ -4,6 +4,8 @@
 
 mod common;
 
+#[path = "compat/backgroundremover.rs"]
+mod backgroundremover;
 #[path = "compat/clients.rs"]
 mod clients;
 #[path = "compat/faults.rs"]
@@ -18,10 +20,14 @@ mod refusals;
 mod rembg;
 #[path = "compat/removebg.rs"]
 mod removebg;
+#[path = "compat/switched.rs"]
+mod switched;
 #[path = "compat/table.rs"]
 mod table;
 #[path = "compat/uploads.rs"]
 mod uploads;
+#[path = "compat/withoutbg.rs"]
+mod withoutbg;
 
 use common::{Answer, Form, Server, http, pictures};
 
@@ -29,6 +35,11 @@ use common::{Answer, Form, Server, http, pictures};
 pub const REMOVEBG: &str = "/v1.0/removebg";
 /// rembg's route.
 pub const REMBG: &str = "/api/remove";
+
+/// The flags that switch withoutBG's routes on.
+pub const WITHOUTBG: &[&str] = &["--compat=withoutbg"];
+/// The same of backgroundremover's.
+pub const BACKGROUNDREMOVER: &[&str] = &["--compat=backgroundremover"];
 
 /// The test picture: a ball of radius 79 around (160, 125).
 pub const SIZE: (u32, u32) = (320, 240);

@@ -1,7 +1,7 @@
 //! The table of routes: what the router serves and what the OpenAPI document says are this list.
 
 use actix_web::{
-    Route as Handler,
+    HttpRequest, Resource, Route as Handler,
     body::BoxBody,
     dev::ServiceRequest,
     guard,
@@ -11,11 +11,14 @@ use actix_web::{
 
 use super::{
     auth, batch,
-    compat::{Contract, rembg, removebg},
-    error::{Refuse, problem},
+    compat::{Contract, backgroundremover, rembg, removebg, withoutbg},
+    error::{Refuse, refuse},
     images, progress, service, statements,
 };
-use crate::ops::{Kind, Recipe};
+use crate::{
+    config::Compat,
+    ops::{Kind, Recipe},
+};
 
 /// What a route takes.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +35,8 @@ pub enum Takes {
     Batch,
     /// What another service's route of this path takes.
     Compat(&'static Contract),
+    /// What a route of ours takes, and another service's route of the same path.
+    Shared(Recipe, &'static Contract),
 }
 
 /// One route.
@@ -47,6 +52,8 @@ pub struct Route {
     pub takes: Takes,
     /// The media type of its answer, where it is always the same.
     pub answers: &'static str,
+    /// The setting that it needs to be switched on by; none where it is always served.
+    pub only: Option<Compat>,
 }
 
 const fn get(path: &'static str, answers: &'static str, about: &'static str) -> Route {
@@ -56,6 +63,7 @@ const fn get(path: &'static str, answers: &'static str, about: &'static str) -> 
         about,
         takes: Takes::Nothing,
         answers,
+        only: None,
     }
 }
 
@@ -66,6 +74,7 @@ const fn post(path: &'static str, takes: Takes, about: &'static str) -> Route {
         about,
         takes,
         answers: "",
+        only: None,
     }
 }
 
@@ -85,11 +94,19 @@ const fn compat(
     }
 }
 
+/// A route that `--compat` switches on; it takes the place of one that has its method and path.
+const fn switched(only: Compat, route: Route) -> Route {
+    Route {
+        only: Some(only),
+        ..route
+    }
+}
+
 const JSON: &str = "application/json";
 const TEXT: &str = "text/plain";
 
-/// Every route of the service listener.
-pub const ROUTES: &[Route] = &[
+/// Every route of the service listener; see [`routes`].
+const ROUTES: &[Route] = &[
     operation(
         "/v1/remove-background",
         Recipe::Single(Kind::RemoveBackground),
@@ -166,7 +183,80 @@ pub const ROUTES: &[Route] = &[
     ),
     get("/docs", "text/html", "This document, to be read."),
     get("/", "text/html", "The demo page."),
+    switched(
+        Compat::Withoutbg,
+        post(
+            "/v1/remove-background",
+            Takes::Shared(Recipe::Single(Kind::RemoveBackground), &withoutbg::REMOVE),
+            "Removes the background of a picture, or replaces it; or does so as withoutBG's server.",
+        ),
+    ),
+    switched(
+        Compat::Withoutbg,
+        compat(
+            "POST",
+            "/v1.0/alpha-channel-base64",
+            &withoutbg::ALPHA,
+            "Gives the matte of a picture, as withoutBG's cloud does.",
+        ),
+    ),
+    switched(
+        Compat::Withoutbg,
+        get(
+            "/health",
+            JSON,
+            "Whether the process answers, as withoutBG's server says it.",
+        ),
+    ),
+    switched(
+        Compat::Withoutbg,
+        get(
+            "/ready",
+            JSON,
+            "Whether every model has run, as withoutBG's server says it.",
+        ),
+    ),
+    switched(
+        Compat::Withoutbg,
+        get(
+            "/v1/licenses",
+            JSON,
+            "The licences of the program and its models, as withoutBG's server lists them.",
+        ),
+    ),
+    switched(
+        Compat::Backgroundremover,
+        compat(
+            "POST",
+            "/",
+            &backgroundremover::POST,
+            "Removes the background of a picture, as backgroundremover's server does.",
+        ),
+    ),
+    switched(
+        Compat::Backgroundremover,
+        compat(
+            "GET",
+            "/",
+            &backgroundremover::GET,
+            "The demo page; refuses to fetch a picture, which backgroundremover's server does.",
+        ),
+    ),
 ];
+
+/// The routes that are served with these contracts switched on.
+pub fn routes(on: &[Compat]) -> Vec<&'static Route> {
+    let mut routes: Vec<&'static Route> = Vec::new();
+    let served = |route: &&Route| route.only.is_none_or(|name| on.contains(&name));
+    for route in ROUTES.iter().filter(served) {
+        let same = |own: &&mut &Route| (own.method, own.path) == (route.method, route.path);
+        match routes.iter_mut().find(same) {
+            Some(own) => *own = route,
+            None => routes.push(route),
+        }
+    }
+    routes
+}
 
 /// The methods of [`read`], as in an `Allow` header.
 const READ: &str = "GET, HEAD";
@@ -176,13 +266,16 @@ pub fn read() -> Handler {
     web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
-/// The routes that need no key where keys are on. Every other one does.
-const PUBLIC: [&str; 8] = [
+/// The paths that can be read without a key where keys are on. Everything else needs one.
+const PUBLIC: [&str; 11] = [
     "/",
     "/docs",
+    "/health",
     "/openapi.json",
     "/healthz",
+    "/ready",
     "/readyz",
+    "/v1/licenses",
     "/v1/models",
     "/v1/privacy",
     "/v1/transparency",
@@ -206,8 +299,8 @@ impl Route {
         // A route is called as its operation.
         let name = || self.path.rsplit('/').next().unwrap_or_default();
         let (scope, operation) = match self.takes {
+            _ if self.method == "GET" && PUBLIC.contains(&self.path) => return None,
             Takes::Compat(contract) => (contract.scope, contract.operation),
-            _ if PUBLIC.contains(&self.path) => return None,
             _ if self.path.contains('{') => ("", ""),
             _ => (name(), name()),
         };
@@ -221,8 +314,8 @@ impl Route {
     /// How an error is written that comes before its handler.
     fn refuse(&self) -> Refuse {
         match self.takes {
-            Takes::Compat(contract) => contract.refuse,
-            _ => problem,
+            Takes::Compat(contract) | Takes::Shared(_, contract) => contract.refuse,
+            _ => refuse,
         }
     }
 }
@@ -239,14 +332,15 @@ pub fn operations() -> Vec<&'static str> {
 }
 
 /// Puts the table into the router.
-pub fn configure(config: &mut ServiceConfig) {
-    for (at, route) in ROUTES.iter().enumerate() {
+pub fn configure(config: &mut ServiceConfig, on: &[Compat]) {
+    let all = routes(on);
+    for (at, route) in all.iter().enumerate() {
         // The routes of a path are one resource, made where the first of them stands.
-        let of_path = |other: &&Route| other.path == route.path;
-        if ROUTES[..at].iter().any(|other| of_path(&other)) {
+        let of_path = |other: &&&Route| other.path == route.path;
+        if all[..at].iter().any(|other| of_path(&other)) {
             continue;
         }
-        let routes = || ROUTES.iter().filter(of_path);
+        let routes = || all.iter().filter(of_path);
         let methods: Vec<_> = routes().map(|route| route.method).collect();
         let allow = match methods[..] {
             ["GET"] => READ,
@@ -254,35 +348,56 @@ pub fn configure(config: &mut ServiceConfig) {
             _ => "GET, HEAD, POST",
         };
         let refuse = route.refuse();
-        let wrong = web::to(move || async move { service::wrong_method(allow, refuse) });
-        let resource = web::resource(route.path).default_service(wrong);
-        let resource = routes().fold(resource, |resource, route| resource.route(handler(route)));
+        let wrong =
+            move |http: HttpRequest| async move { service::wrong_method(&http, allow, refuse) };
+        let resource = web::resource(route.path).default_service(web::to(wrong));
         match route.door() {
-            None => config.service(resource),
-            Some(door) => config.service(resource.wrap(from_fn(
-                move |request: ServiceRequest, next: Next<BoxBody>| {
-                    auth::check(door, request, next)
-                },
-            ))),
+            // Before every method of the path, known or not.
+            Some(door) => {
+                let add = |resource: Resource, route: &&Route| resource.route(handler(route));
+                config.service(routes().fold(resource, add).wrap(guarded!(door)))
+            }
+            // The first can be read by all; another may need a key.
+            None => {
+                let add = |resource: Resource, route: &&Route| {
+                    resource.route(match route.door() {
+                        None => handler(route),
+                        Some(door) => handler(route).wrap(guarded!(door)),
+                    })
+                };
+                config.service(routes().fold(resource, add))
+            }
         };
     }
-    let listed = |path: &&str| ROUTES.iter().any(|route| route.path == *path);
+    let listed = |path: &&str| all.iter().any(|route| route.path == *path);
     for path in service::page_paths().filter(|path| !listed(path)) {
-        let wrong = web::to(|| async { service::wrong_method(READ, problem) });
+        let wrong = |http: HttpRequest| async move { service::wrong_method(&http, READ, refuse) };
         config.service(
             web::resource(path)
                 .route(read().to(service::page))
-                .default_service(wrong),
+                .default_service(web::to(wrong)),
         );
     }
     config.default_service(web::to(service::not_found));
 }
+
+/// What asks for a key before a route or a resource.
+macro_rules! guarded {
+    ($door:expr) => {{
+        let door = $door;
+        from_fn(move |request: ServiceRequest, next: Next<BoxBody>| {
+            auth::check(door, request, next)
+        })
+    }};
+}
+use guarded;
 
 /// What answers a route.
 fn handler(route: &Route) -> Handler {
     match (route.method, route.path, route.takes) {
         (_, _, Takes::Operation(recipe)) => web::post()
             .to(move |request, payload, state| images::operate(recipe, request, payload, state)),
+        (_, _, Takes::Shared(..)) => web::post().to(withoutbg::remove),
         (_, _, Takes::Batch) => web::post().to(batch::run),
         (_, _, Takes::Picture) => web::post().to(images::inspect),
         (_, _, Takes::Id) => read().to(progress::watch),
@@ -291,6 +406,12 @@ fn handler(route: &Route) -> Handler {
         (_, "/v1.0/removebg", _) => web::post().to(removebg::remove),
         (_, "/v1.0/account", _) => read().to(removebg::account),
         (_, "/v1.0/improve", _) => web::post().to(removebg::improve),
+        (_, "/v1.0/alpha-channel-base64", _) => web::post().to(withoutbg::alpha),
+        (_, "/health", _) => read().to(withoutbg::health),
+        (_, "/ready", _) => read().to(withoutbg::ready),
+        (_, "/v1/licenses", _) => read().to(withoutbg::licenses),
+        ("POST", "/", _) => web::post().to(backgroundremover::post),
+        (_, "/", Takes::Compat(_)) => read().to(backgroundremover::get),
         (_, "/v1/models", _) => read().to(service::models),
         (_, "/v1/privacy", _) => read().to(statements::privacy),
         (_, "/v1/transparency", _) => read().to(statements::transparency),
@@ -314,9 +435,16 @@ mod tests {
     fn whatever_takes_a_picture_needs_a_key_and_the_page_does_not() {
         for route in ROUTES {
             // Who watches a request is asked for a key like who sends one.
-            let asks = !matches!(route.takes, Takes::Nothing);
+            let page = route.method == "GET" && route.path == "/";
+            let asks = !matches!(route.takes, Takes::Nothing) && !page;
             assert_eq!(route.door().is_some(), asks, "{}", route.path);
         }
+        let taken = |on: &[Compat]| routes(on).len();
+        assert_eq!(
+            taken(&[Compat::Withoutbg, Compat::Backgroundremover]) - taken(&[]),
+            5,
+            "two of seven take the place of ours"
+        );
         let unlisted = |path| post(path, Takes::Nothing, "").door().unwrap().scope;
         assert_eq!(
             unlisted("/v1/unheard-of"),
@@ -332,6 +460,13 @@ mod tests {
 
     #[test]
     fn a_peers_route_is_opened_by_the_key_that_opens_ours() {
+        for route in ROUTES.iter().filter(|route| route.only.is_some()) {
+            let opened = route.door().map(|door| door.scope);
+            match route.method {
+                "POST" => assert_eq!(opened, scope("/v1/remove-background"), "{}", route.path),
+                _ => assert_eq!(opened, None, "{}", route.path),
+            }
+        }
         assert_eq!(scope("/api/remove"), scope("/v1/remove-background"));
         assert_eq!(scope("/v1.0/removebg"), scope("/v1/remove-background"));
         assert_eq!(scope("/v1.0/account"), Some(""), "any key");

@@ -16,6 +16,8 @@ const OPERATIONS: &[&str] = &[
     "inspect",
     "rembg",
     "removebg",
+    "withoutbg",
+    "backgroundremover",
 ];
 const OUTCOMES: &[&str] = &["ok", "client_error", "client_gone", "busy", "server_error"];
 const MODELS: &[&str] = &[
