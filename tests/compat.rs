@@ -28,6 +28,8 @@ mod table;
 mod uploads;
 #[path = "compat/withoutbg.rs"]
 mod withoutbg;
+#[path = "compat/withoutbg_clients.rs"]
+mod withoutbg_clients;
 
 use common::{Answer, Form, Server, http, pictures};
 
