@@ -14,6 +14,8 @@ mod faults;
 mod fields;
 #[path = "compat/keys.rs"]
 mod keys;
+#[path = "compat/kinds.rs"]
+mod kinds;
 #[path = "compat/refusals.rs"]
 mod refusals;
 #[path = "compat/rembg.rs"]

@@ -6,6 +6,7 @@ use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
 use crate::{
     codec::{self, Compression, Encoded, Encoding, Format, Subsampling},
+    engine::Subject,
     error::Error,
     frame::{Frame, Layout, Mask, Rect},
     ops::{
@@ -39,6 +40,8 @@ pub struct Answer {
     pub full_size: (u32, u32),
     /// What a restoration found and did, as JSON, where that was asked for.
     pub report: Option<String>,
+    /// What kind of thing the subject is, where that was asked for.
+    pub kind: Option<&'static str>,
 }
 
 impl Answer {
@@ -162,6 +165,7 @@ pub(super) fn encode(
         subject,
         full_size,
         report,
+        kind,
     } = outcome;
     let (width, height) = (frame.width(), frame.height());
     let matte = match encodings.apart {
@@ -197,6 +201,7 @@ pub(super) fn encode(
         subject,
         full_size,
         report: report.map(|report| report.json()),
+        kind: kind.map(Subject::name),
     };
     if let Some(matte) = matte {
         let alpha = codec::encode(&matte.into_frame(), &self::encoding(Encoded::Png, output))?;

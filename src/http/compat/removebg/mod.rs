@@ -200,6 +200,10 @@ async fn process(
     let plan = Wishes::read(&options, &sources).and_then(|wishes| {
         let plan = Plan::single(Kind::RemoveBackground, wishes.pairs()).map_err(other)?;
         plan.check(&state.engine).map_err(other)?;
+        let plan = match wishes.says_type {
+            true => plan.naming_the_kind(),
+            false => plan,
+        };
         Ok((plan, wishes))
     });
     let (plan, wishes) = plan.inspect_err(|_| upload.set_reason(Reason::Error))?;
@@ -236,9 +240,8 @@ fn head(
         .insert_header(("X-Max-Width", max_width))
         .insert_header(("X-Max-Height", max_height))
         .insert_header(("X-Credits-Charged", 0));
-    if wishes.says_type {
-        // No class of things is recognised here, and none is made up.
-        response.insert_header(("X-Type", "other"));
+    if let Some(kind) = answer.kind {
+        response.insert_header(("X-Type", kind));
     }
     let foreground = answer.subject.map(|subject| {
         [
