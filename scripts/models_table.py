@@ -8,7 +8,7 @@ import tomllib
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TASKS = ("cutout", "restore", "deblur", "scratch", "inpaint", "upscale", "colorize",
-         "face-detect", "face-restore")
+         "face-detect", "face-restore", "kind")
 START, END = "<!-- table -->\n", "<!-- end of table -->"
 HEAD = ("| name | task | what | size | licence | commercial use | run by us |\n"
         "| --- | --- | --- | ---: | --- | --- | --- |\n")

@@ -102,18 +102,20 @@ schemathesis==4.32.5
 kubernetes-validate>=1.30,<2
 check-jsonschema>=0.29,<1
 cyclonedx-python-lib[json-validation]>=8,<12'
-# A client whose author published no wheel; what it imports is in the list above.
-sources='removebg==0.04'
+# Clients: of one its author published no wheel, of the other only the part runs whose imports are
+# in the list above.
+clients='removebg==0.04 withoutbg==1.1.1'
 
 if [ "$(cat "$venv/requirements.txt" 2>/dev/null || true)" != "$requirements" ] ||
-    ! "$venv/bin/python" -c 'import PIL, numpy, removebg, requests, schemathesis' >/dev/null 2>&1; then
+    ! "$venv/bin/python" -c 'import PIL, numpy, removebg, requests, schemathesis, importlib.metadata as m; m.version("withoutbg")' >/dev/null 2>&1; then
     rm -rf "$venv"
     "$python" -m venv "$venv"
     printf '%s\n' "$requirements" >"$venv/wanted.txt"
     "$venv/bin/python" -m pip install --quiet --retries 5 --disable-pip-version-check \
         --only-binary=:all: -r "$venv/wanted.txt"
+    # shellcheck disable=SC2086 # a list of words
     "$venv/bin/python" -m pip install --quiet --retries 5 --disable-pip-version-check \
-        --no-deps "$sources"
+        --no-deps $clients
     mv "$venv/wanted.txt" "$venv/requirements.txt"
 fi
 

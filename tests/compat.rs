@@ -4,6 +4,8 @@
 
 mod common;
 
+#[path = "compat/backgroundremover.rs"]
+mod backgroundremover;
 #[path = "compat/clients.rs"]
 mod clients;
 #[path = "compat/faults.rs"]
@@ -12,16 +14,24 @@ mod faults;
 mod fields;
 #[path = "compat/keys.rs"]
 mod keys;
+#[path = "compat/kinds.rs"]
+mod kinds;
 #[path = "compat/refusals.rs"]
 mod refusals;
 #[path = "compat/rembg.rs"]
 mod rembg;
 #[path = "compat/removebg.rs"]
 mod removebg;
+#[path = "compat/switched.rs"]
+mod switched;
 #[path = "compat/table.rs"]
 mod table;
 #[path = "compat/uploads.rs"]
 mod uploads;
+#[path = "compat/withoutbg.rs"]
+mod withoutbg;
+#[path = "compat/withoutbg_clients.rs"]
+mod withoutbg_clients;
 
 use common::{Answer, Form, Server, http, pictures};
 
@@ -29,6 +39,11 @@ use common::{Answer, Form, Server, http, pictures};
 pub const REMOVEBG: &str = "/v1.0/removebg";
 /// rembg's route.
 pub const REMBG: &str = "/api/remove";
+
+/// The flags that switch withoutBG's routes on.
+pub const WITHOUTBG: &[&str] = &["--compat=withoutbg"];
+/// The same of backgroundremover's.
+pub const BACKGROUNDREMOVER: &[&str] = &["--compat=backgroundremover"];
 
 /// The test picture: a ball of radius 79 around (160, 125).
 pub const SIZE: (u32, u32) = (320, 240);

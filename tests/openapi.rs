@@ -8,6 +8,9 @@ use std::{fs, path::PathBuf, process::Command};
 use common::{Server, http, pictures, spawn};
 use serde_json::Value;
 
+/// The flag that switches on what is off by itself.
+const COMPAT: &str = "--compat=withoutbg,backgroundremover";
+
 /// The document in a file of a folder that the caller removes.
 fn written(server: &Server) -> (PathBuf, PathBuf) {
     let folder = common::folder("openapi");
@@ -21,10 +24,18 @@ fn a_validator_accepts_the_document_and_refuses_a_broken_one() {
     let Some(validator) = common::python_tool("openapi-spec-validator") else {
         return common::skip("the OpenAPI validator", "SAFELIGHT_TEST_PYTHON");
     };
+    let folders = [&["--workers=1"][..], &["--workers=1", COMPAT]].map(|flags| {
+        let server = spawn(flags);
+        let (folder, file) = written(&server);
+        let ran = common::run(Command::new(&validator).arg(&file), b"");
+        assert_eq!(ran.code, Some(0), "{flags:?} {}{}", ran.text(), ran.stderr);
+        folder
+    });
+    folders
+        .into_iter()
+        .for_each(|folder| fs::remove_dir_all(folder).unwrap());
     let server = spawn(&["--workers=1"]);
     let (folder, file) = written(&server);
-    let ran = common::run(Command::new(&validator).arg(&file), b"");
-    assert_eq!(ran.code, Some(0), "{}{}", ran.text(), ran.stderr);
     let mut document = server.get("/openapi.json").json();
     document["paths"]["/v1/restore"]["post"]["responses"]["200"] = "none".into();
     fs::write(&file, document.to_string()).unwrap();
@@ -39,7 +50,8 @@ fn schemathesis_finds_no_answer_that_the_document_does_not_promise() {
     let Some(schemathesis) = common::python_tool("schemathesis") else {
         return common::skip("schemathesis", "SAFELIGHT_TEST_PYTHON");
     };
-    let server = spawn(&["--upload-idle=2s"]);
+    // Everything that a service has without the switch is also there with it.
+    let server = spawn(&["--upload-idle=2s", COMPAT]);
     let folder = common::folder("schemathesis");
     let mut command = Command::new(schemathesis);
     command

@@ -151,7 +151,7 @@ fn dispatch(matches: &ArgMatches, given: &[String], hardening: Hardening) -> Res
         "prove" => prove::run(matches),
         "bench-quality" => quality::run(matches),
         "doctor" => doctor::run(matches, hardening),
-        _ => print(http::openapi_document()),
+        _ => print(&http::openapi_document(&[])),
     }
 }
 

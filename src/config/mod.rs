@@ -26,7 +26,7 @@ pub use machine::{group_limit, memory_given};
 pub use models::{Device, ModelSettings, certificate_file, rembg_folders};
 use units::megapixels;
 pub use units::{
-    Bytes, Ephemerality, Format, LogFormat, ModelChoice, Origin, PictureLimits, QueueOrder,
+    Bytes, Compat, Ephemerality, Format, LogFormat, ModelChoice, Origin, PictureLimits, QueueOrder,
     duration,
 };
 
@@ -225,6 +225,16 @@ pub struct Settings {
         value_delimiter = ','
     )]
     pub cors_origin: Vec<Origin>,
+
+    /// Services whose routes are served too, beside rembg's and remove.bg's [default: none]
+    #[arg(
+        long,
+        env = "SAFELIGHT_COMPAT",
+        value_name = "NAME",
+        value_delimiter = ',',
+        value_enum
+    )]
+    pub compat: Vec<Compat>,
 
     /// TOML file of API keys; with it, whoever asks for work needs one
     #[arg(long, env = "SAFELIGHT_KEYS", value_name = "FILE")]

@@ -85,6 +85,25 @@ pub enum QueueOrder {
     Arrival,
 }
 
+/// Another service whose routes are served where they are switched on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Compat {
+    /// withoutBG: its server, and a route of its cloud.
+    Withoutbg,
+    /// backgroundremover's server.
+    Backgroundremover,
+}
+
+impl Compat {
+    /// The name by which the setting takes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Withoutbg => "withoutbg",
+            Self::Backgroundremover => "backgroundremover",
+        }
+    }
+}
+
 /// How log records are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {

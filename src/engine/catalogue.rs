@@ -45,6 +45,7 @@ pub fn further(text: &str) -> Result<Vec<Entry>, String> {
 pub fn built_in(file: &str) -> Option<&'static [u8]> {
     match file {
         "cutout.onnx" => Some(include_bytes!("../../models/cutout.onnx")),
+        "kind.onnx" => Some(include_bytes!("../../models/kind.onnx")),
         "inpaint.onnx" => Some(include_bytes!("../../models/inpaint.onnx")),
         "restore.onnx" => Some(include_bytes!("../../models/restore.onnx")),
         "scratch.onnx" => Some(include_bytes!("../../models/scratch.onnx")),

@@ -25,11 +25,13 @@ pub enum Task {
     FaceDetect,
     /// An aligned face in, the same in detail out.
     FaceRestore,
+    /// A subject in, what kind of thing it is out.
+    Kind,
 }
 
 impl Task {
     /// Every task.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Cutout,
         Self::Restore,
         Self::Deblur,
@@ -39,6 +41,7 @@ impl Task {
         Self::Colorize,
         Self::FaceDetect,
         Self::FaceRestore,
+        Self::Kind,
     ];
 
     /// The name, as the manifest writes it.
@@ -53,6 +56,7 @@ impl Task {
             Self::Colorize => "colorize",
             Self::FaceDetect => "face-detect",
             Self::FaceRestore => "face-restore",
+            Self::Kind => "kind",
         }
     }
 }
@@ -80,6 +84,8 @@ pub enum Resize {
 pub enum Input {
     /// Three planes of colour.
     Image,
+    /// Three planes of colour and one of the matte: a square around the subject.
+    Subject,
     /// Three planes of colour, 0 where there is a hole, and a fourth that is 1 there.
     ImageMask,
     /// One plane: 1 where there is a hole.
@@ -285,7 +291,7 @@ impl Entry {
         }
         let fits: &[Resize] = match self.task {
             Task::Cutout => &[Resize::Stretch, Resize::Letterbox, Resize::ShortSide],
-            Task::Colorize | Task::FaceRestore => &[Resize::Stretch],
+            Task::Colorize | Task::FaceRestore | Task::Kind => &[Resize::Stretch],
             Task::FaceDetect => &[Resize::Letterbox],
             _ => &[Resize::Tile, Resize::Whole],
         };
@@ -299,6 +305,7 @@ impl Entry {
                 &[Input::Image, Input::Keep],
             ],
             Task::FaceRestore => &[&[Input::Image], &[Input::Image, Input::Fidelity]],
+            Task::Kind => &[&[Input::Subject]],
             _ => &[&[Input::Image]],
         };
         if !inputs.contains(&self.inputs.as_slice()) {

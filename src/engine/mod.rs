@@ -4,6 +4,7 @@ pub mod catalogue;
 mod colorize;
 mod faces;
 mod inpaint;
+mod kind;
 pub mod library;
 mod loading;
 pub mod manifest;
@@ -21,6 +22,7 @@ use std::{
 };
 
 pub use faces::Face;
+pub use kind::Subject;
 pub use session::LIBRARY;
 
 use library::Place;

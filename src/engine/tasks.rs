@@ -7,7 +7,8 @@ use ndarray::ArrayD;
 use super::{
     Engine, Known, colorize, faces,
     faces::Face,
-    inpaint,
+    inpaint, kind,
+    kind::Subject,
     loading::on_all_cores,
     manifest::{Entry, Resize, Task},
     pool::CheckedOut,
@@ -158,6 +159,21 @@ impl Engine {
         )
     }
 
+    /// What kind of thing the subject is that the coarse matte of a picture shows;
+    /// [`Subject::Other`] too where no model is installed that could tell.
+    ///
+    /// # Errors
+    /// [`Error::ModelFailed`]; [`Error::Cancelled`]; [`Error::DeadlinePassed`].
+    pub fn subject(&self, frame: &Frame, coarse: &Mask, cancel: &Cancel) -> Result<Subject, Error> {
+        let Ok(known) = self.known(Task::Kind, None) else {
+            return Ok(Subject::Other);
+        };
+        self.with(known, cancel, |entry, run| {
+            cancel.check()?;
+            kind::classify(frame, coarse, entry, run)
+        })
+    }
+
     /// Bytes that the method of this model's task takes at its peak beyond the picture that is
     /// given to it, its result included, for a picture of this size and layout.
     pub fn peak_bytes(entry: &Entry, width: u32, height: u32, layout: Layout) -> u64 {
@@ -187,7 +203,7 @@ impl Engine {
                 (frame + if layout == Layout::Rgba { pixels } else { 0 }) * factor
             }
             Task::Colorize => colorize::plane_bytes(entry),
-            Task::FaceDetect => 0,
+            Task::FaceDetect | Task::Kind => 0,
             Task::FaceRestore => faces::face_bytes(entry),
         }
     }
@@ -229,6 +245,10 @@ impl Engine {
             Task::FaceDetect => self.faces(name, frame, cancel).map(drop),
             Task::FaceRestore => self.with(known, cancel, |entry, run| {
                 tiles::first(run, faces::blank(entry)).map(drop)
+            }),
+            Task::Kind => self.with(known, cancel, |entry, run| {
+                let whole = Mask::new(frame.width(), frame.height(), vec![255; frame.pixels()]);
+                kind::classify(frame, &whole, entry, run).map(drop)
             }),
         }
     }

@@ -2,6 +2,7 @@
 //! last chunk is handed out, before that chunk leaves the machine.
 
 use std::{
+    collections::VecDeque,
     convert::Infallible,
     pin::Pin,
     task::{Context, Poll},
@@ -28,53 +29,87 @@ const ENCODED_CHUNK: usize = CHUNK / 4 * 3;
 
 /// An answer with its guards.
 pub struct Guarded {
-    bytes: Bytes,
-    around: Option<Around>,
+    /// What is still to be sent; none of it empty.
+    parts: VecDeque<Part>,
     guards: Option<(Lease, Request)>,
 }
 
-/// Text around an answer that is written in base64.
-struct Around {
-    before: Bytes,
-    after: String,
+/// A part of an answer.
+#[derive(Debug)]
+pub enum Part {
+    /// Sent as it is.
+    Plain(Bytes),
+    /// Sent in base64. It is encoded as it leaves, so that there is no second copy of it.
+    Encoded(Bytes),
+}
+
+impl From<String> for Part {
+    fn from(text: String) -> Self {
+        Self::Plain(text.into())
+    }
+}
+
+impl Part {
+    /// A picture, as it is.
+    pub fn plain(bytes: Vec<u8>) -> Self {
+        Self::Plain(bytes.into())
+    }
+
+    /// A picture, to be sent in base64.
+    pub fn encoded(bytes: Vec<u8>) -> Self {
+        Self::Encoded(bytes.into())
+    }
+
+    /// Bytes of it that were not taken yet.
+    fn left(&self) -> usize {
+        match self {
+            Self::Plain(bytes) | Self::Encoded(bytes) => bytes.len(),
+        }
+    }
+
+    /// Bytes that it still takes in the answer.
+    fn size(&self) -> usize {
+        match self {
+            Self::Plain(bytes) => bytes.len(),
+            Self::Encoded(bytes) => bytes.len().div_ceil(3) * 4,
+        }
+    }
+
+    /// The next chunk.
+    fn take(&mut self) -> Bytes {
+        match self {
+            Self::Plain(bytes) => bytes.split_to(bytes.len().min(CHUNK)),
+            Self::Encoded(bytes) => {
+                let chunk = bytes.split_to(bytes.len().min(ENCODED_CHUNK));
+                b64::encoded(&chunk).into()
+            }
+        }
+    }
 }
 
 impl Guarded {
     /// `bytes` with the lease that pays for them and the request that they answer.
     pub fn new(bytes: Vec<u8>, lease: Lease, request: Request) -> Self {
+        Self::of([Part::plain(bytes)], lease, request)
+    }
+
+    /// The same for an answer of several parts.
+    pub fn of(parts: impl IntoIterator<Item = Part>, lease: Lease, request: Request) -> Self {
+        let parts = parts.into_iter().filter(|part| part.left() > 0);
         Self {
-            bytes: bytes.into(),
-            around: None,
+            parts: parts.collect(),
             guards: Some((lease, request)),
         }
     }
 
-    /// The same in base64, with text before and after it. It is encoded as it leaves, so that
-    /// there is no second copy of the answer.
-    pub fn in_text(self, before: String, after: String) -> Self {
-        let before = before.into();
-        Self {
-            around: Some(Around { before, after }),
-            ..self
+    /// The next chunk.
+    fn next(&mut self) -> Option<Bytes> {
+        let part = self.parts.front_mut()?;
+        let chunk = part.take();
+        if part.left() == 0 {
+            self.parts.pop_front();
         }
-    }
-
-    /// The next chunk, and whether it is the last one.
-    fn next(&mut self) -> (Bytes, bool) {
-        let Some(around) = &mut self.around else {
-            let len = self.bytes.len().min(CHUNK);
-            return (self.bytes.split_to(len), self.bytes.is_empty());
-        };
-        if !around.before.is_empty() {
-            return (std::mem::take(&mut around.before), false);
-        }
-        let len = self.bytes.len().min(ENCODED_CHUNK);
-        let mut text = b64::encoded(&self.bytes.split_to(len));
-        let last = self.bytes.is_empty();
-        if last {
-            text += &around.after;
-        }
-        (text.into(), last)
+        Some(chunk)
     }
 }
 
@@ -82,22 +117,19 @@ impl MessageBody for Guarded {
     type Error = Infallible;
 
     fn size(&self) -> BodySize {
-        let bytes = self.bytes.len();
-        BodySize::Sized(match &self.around {
-            None => bytes,
-            Some(around) => around.before.len() + bytes.div_ceil(3) * 4 + around.after.len(),
-        } as u64)
+        BodySize::Sized(self.parts.iter().map(Part::size).sum::<usize>() as u64)
     }
 
     fn poll_next(
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Infallible>>> {
-        if self.bytes.is_empty() {
+        if self.parts.is_empty() {
             return Poll::Ready(None);
         }
         fault::pass(Place::Body);
-        let (chunk, last) = self.next();
+        let chunk = self.next().unwrap_or_default();
+        let last = self.parts.is_empty();
         if let Some((_, request)) = &mut self.guards {
             request.bytes_out += chunk.len() as u64;
             if last {

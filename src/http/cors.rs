@@ -16,7 +16,7 @@ const TAKEN: [&str; 5] = [
 ];
 
 /// Headers that it may read: all that an answer has of its own.
-const SHOWN: [&str; 25] = [
+const SHOWN: [&str; 26] = [
     "Deletion-Receipt",
     "Server-Timing",
     "X-Credits-Charged",
@@ -27,6 +27,7 @@ const SHOWN: [&str; 25] = [
     "X-Height",
     "X-Image-Height",
     "X-Image-Width",
+    "X-Latency-Ms",
     "X-Mask-Confidence",
     "X-Max-Height",
     "X-Max-Width",

@@ -1,7 +1,7 @@
 //! `Error` to an HTTP answer: status, headers, and a body of RFC 9457 (problem details).
 
 use actix_web::{
-    HttpResponse, HttpResponseBuilder,
+    HttpRequest, HttpResponse, HttpResponseBuilder,
     http::{StatusCode, header},
 };
 use serde::Serialize;
@@ -27,7 +27,7 @@ pub struct Problem {
 }
 
 /// Writes the answer to a request that is refused before its handler sees it, with its id.
-pub type Refuse = fn(&Error, &str) -> HttpResponse;
+pub type Refuse = fn(&HttpRequest, &Error, &str) -> HttpResponse;
 
 /// How a key is to be sent (RFC 6750, section 3).
 const BEARER: &str = "Bearer realm=\"safelight\"";
@@ -103,6 +103,11 @@ pub fn problem(error: &Error, request_id: &str) -> HttpResponse {
     let mut response = head(error, status(error), request_id);
     let body = problem_text(error, request_id);
     response.content_type("application/problem+json").body(body)
+}
+
+/// [`problem`], as a [`Refuse`].
+pub fn refuse(_: &HttpRequest, error: &Error, request_id: &str) -> HttpResponse {
+    problem(error, request_id)
 }
 
 /// The body of an error, as JSON.

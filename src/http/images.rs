@@ -42,6 +42,17 @@ pub async fn operate(
     payload: Payload,
     state: Data<AppState>,
 ) -> HttpResponse {
+    operate_telling(recipe, http, payload, state, |_, _| {}).await
+}
+
+/// The same, with more to `tell` in the head of a picture's answer.
+pub(super) async fn operate_telling(
+    recipe: Recipe,
+    http: HttpRequest,
+    payload: Payload,
+    state: Data<AppState>,
+    tell: fn(&mut HttpResponseBuilder, &Request),
+) -> HttpResponse {
     let mut request = state.begin(recipe.name());
     let wanted = match Wanted::read(&http, state.signer.as_ref()) {
         Ok(wanted) => wanted,
@@ -56,7 +67,9 @@ pub async fn operate(
         let told = &watched.progress;
         let work = process(recipe, &http, payload, &state, &spool, told, &mut request);
         let (answer, lease) = work.await?;
-        Ok((head(&answer, &request), answer.bytes, lease))
+        let mut head = head(&answer, &request);
+        tell(&mut head, &request);
+        Ok((head, answer.bytes, lease))
     };
     let mut response = match caught(work).await {
         Ok((mut head, bytes, lease)) => head.body(Guarded::new(bytes, lease, request)),

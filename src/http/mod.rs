@@ -26,7 +26,7 @@ use std::{
     any::Any,
     net::{SocketAddr, TcpListener},
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -38,7 +38,7 @@ use actix_web::{
     http::KeepAlive,
     middleware::{Condition, DefaultHeaders},
     rt::{System, net::TcpStream},
-    web,
+    web::{self, Bytes},
 };
 use socket2::SockRef;
 
@@ -89,8 +89,17 @@ pub struct AppState {
     pub build: Build,
     /// The privacy notice.
     pub notice: Notice,
+    /// The OpenAPI document, once it was asked for.
+    pub document: OnceLock<Bytes>,
     /// Whether every model ran once.
     pub ready: AtomicBool,
+}
+
+impl AppState {
+    /// Whether every model ran once, and work is taken.
+    pub fn is_ready(&self) -> bool {
+        !self.gate.is_stopping() && self.ready.load(Ordering::Acquire)
+    }
 }
 
 /// What runs here: SHA-256 in hexadecimal, where the files can be read.
@@ -197,6 +206,7 @@ impl Bound {
             signer,
             build,
             notice,
+            document: OnceLock::new(),
             access,
         });
         warm_up(&state)?;
@@ -288,7 +298,7 @@ fn service_server(
     let server = HttpServer::new(move || {
         App::new()
             .app_data(state.clone())
-            .configure(routes::configure)
+            .configure(|config| routes::configure(config, &state.settings.compat))
             .wrap(default_headers())
             .wrap(Condition::new(!origins.is_empty(), cors::allow(&origins)))
             .wrap_fn(|mut request, next| {

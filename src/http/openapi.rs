@@ -4,7 +4,7 @@
 mod peers;
 mod schemas;
 
-use std::{collections::btree_map::Entry, sync::OnceLock};
+use std::collections::btree_map::Entry;
 
 use utoipa::openapi::{
     ComponentsBuilder, Content, HeaderBuilder, HttpMethod, InfoBuilder, LicenseBuilder, Object,
@@ -22,25 +22,28 @@ use schemas::{binary, header_schema, id_schema, problem_schema, schema, text_pro
 
 use super::{
     due, progress, receipt,
-    routes::{ROUTES, Route, Takes},
+    routes::{Route, Takes, routes},
 };
-use crate::ops::{Kind, Recipe, options::Spec};
+use crate::{
+    config::Compat,
+    ops::{Kind, Recipe, options::Spec},
+};
 
-/// The document as JSON.
-pub fn text() -> &'static str {
-    static TEXT: OnceLock<String> = OnceLock::new();
-    TEXT.get_or_init(|| document().to_pretty_json().unwrap_or_default())
+/// The document of a service with these contracts switched on, as JSON.
+pub fn text(on: &[Compat]) -> String {
+    document(on).to_pretty_json().unwrap_or_default()
 }
 
-fn document() -> OpenApi {
+fn document(on: &[Compat]) -> OpenApi {
     let mut paths = Paths::new();
-    for route in ROUTES {
+    let routes = routes(on);
+    for route in &routes {
         let method = if route.method == "POST" {
             HttpMethod::Post
         } else {
             HttpMethod::Get
         };
-        let item = PathItem::new(method, operation(route));
+        let item = PathItem::new(method, operation(route, &routes));
         match paths.paths.entry(route.path.to_owned()) {
             Entry::Vacant(place) => drop(place.insert(item)),
             Entry::Occupied(mut place) => place.get_mut().merge_operations(item),
@@ -70,6 +73,7 @@ fn document() -> OpenApi {
                 .schema("Header", header_schema())
                 .schema("RembgError", peers::rembg_error())
                 .schema("RemoveBgErrors", peers::remove_bg_errors())
+                .schemas_from_iter(peers::switched_errors(on))
                 .security_scheme(BEARER, bearer_scheme())
                 .security_scheme(API_KEY, api_key_scheme())
                 .build(),
@@ -77,10 +81,10 @@ fn document() -> OpenApi {
         .build()
 }
 
-fn operation(route: &Route) -> OperationBuilder {
+fn operation(route: &Route, all: &[&Route]) -> OperationBuilder {
     let mut id = route.path.trim_matches('/').replace(['/', '-', '.'], "_");
-    let shares = |other: &&Route| other.path == route.path;
-    if ROUTES.iter().filter(shares).count() > 1 {
+    let shares = |other: &&&Route| other.path == route.path;
+    if all.iter().filter(shares).count() > 1 {
         id = format!("{id}_{}", route.method.to_ascii_lowercase());
     }
     let mut operation = OperationBuilder::new()
@@ -147,24 +151,28 @@ fn operation(route: &Route) -> OperationBuilder {
                     .response("200", ok),
             )
         }
-        Takes::Operation(recipe) => {
-            let specs: Vec<&Spec> = recipe.specs().collect();
-            operation = patience(parameters(operation, &specs));
-            operation = operation.request_body(Some(body(&specs, recipe.files())));
-            let mut ok = receipt_of(ResponseBuilder::new()).description("The picture.");
-            if matches!(recipe, Recipe::Single(Kind::Restore) | Recipe::Pipeline) {
-                ok = report_of(ok);
-            }
-            for mime in ["image/png", "image/webp", "image/jpeg"] {
-                ok = ok.content(mime, Content::new(Some(binary("The picture."))));
-            }
-            // `output=both` and `format=zip` answer with one.
-            let zip = Content::new(Some(binary("`color.*` and `alpha.png`.")));
-            ok = ok.content("application/zip", zip);
-            errors(progress_wish(receipt_wishes(operation)).response("200", ok))
-        }
+        Takes::Operation(recipe) => own(operation, recipe),
+        Takes::Shared(recipe, contract) => peers::shared(own(operation, recipe), contract),
         Takes::Compat(contract) => peers::route(operation, contract, route.method),
     }
+}
+
+/// A route of ours that works on a picture.
+fn own(mut operation: OperationBuilder, recipe: Recipe) -> OperationBuilder {
+    let specs: Vec<&Spec> = recipe.specs().collect();
+    operation = patience(parameters(operation, &specs));
+    operation = operation.request_body(Some(body(&specs, recipe.files())));
+    let mut ok = receipt_of(ResponseBuilder::new()).description("The picture.");
+    if matches!(recipe, Recipe::Single(Kind::Restore) | Recipe::Pipeline) {
+        ok = report_of(ok);
+    }
+    for mime in ["image/png", "image/webp", "image/jpeg"] {
+        ok = ok.content(mime, Content::new(Some(binary("The picture."))));
+    }
+    // `output=both` and `format=zip` answer with one.
+    let zip = Content::new(Some(binary("`color.*` and `alpha.png`.")));
+    ok = ok.content("application/zip", zip);
+    errors(progress_wish(receipt_wishes(operation)).response("200", ok))
 }
 
 /// The header of an answer that carries a receipt.
@@ -368,8 +376,9 @@ mod tests {
 
     #[test]
     fn every_route_and_every_option_is_in_the_document() {
-        let document: Value = serde_json::from_str(text()).unwrap();
-        for route in ROUTES {
+        let on = [Compat::Withoutbg, Compat::Backgroundremover];
+        let document: Value = serde_json::from_str(&text(&on)).unwrap();
+        for route in routes(&on) {
             let operation = &document["paths"][route.path][route.method.to_lowercase()];
             assert!(operation.is_object(), "{}", route.path);
             if let Takes::Operation(recipe) = route.takes {

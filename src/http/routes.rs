@@ -1,7 +1,9 @@
 //! The table of routes: what the router serves and what the OpenAPI document says are this list.
 
+mod table;
+
 use actix_web::{
-    Route as Handler,
+    HttpRequest, Resource, Route as Handler,
     body::BoxBody,
     dev::ServiceRequest,
     guard,
@@ -11,162 +13,13 @@ use actix_web::{
 
 use super::{
     auth, batch,
-    compat::{Contract, rembg, removebg},
-    error::{Refuse, problem},
+    compat::{backgroundremover, rembg, removebg, withoutbg},
+    error::{Refuse, refuse},
     images, progress, service, statements,
 };
-use crate::ops::{Kind, Recipe};
-
-/// What a route takes.
-#[derive(Debug, Clone, Copy)]
-pub enum Takes {
-    /// No body.
-    Nothing,
-    /// No body; the path names a request.
-    Id,
-    /// A picture, and nothing is done with its pixels.
-    Picture,
-    /// A picture, and options of an operation or of a list of them.
-    Operation(Recipe),
-    /// Several pictures, and a list of operations.
-    Batch,
-    /// What another service's route of this path takes.
-    Compat(&'static Contract),
-}
-
-/// One route.
-#[derive(Debug)]
-pub struct Route {
-    /// `GET` or `POST`.
-    pub method: &'static str,
-    /// The path.
-    pub path: &'static str,
-    /// What it is for.
-    pub about: &'static str,
-    /// What it takes.
-    pub takes: Takes,
-    /// The media type of its answer, where it is always the same.
-    pub answers: &'static str,
-}
-
-const fn get(path: &'static str, answers: &'static str, about: &'static str) -> Route {
-    Route {
-        method: "GET",
-        path,
-        about,
-        takes: Takes::Nothing,
-        answers,
-    }
-}
-
-const fn post(path: &'static str, takes: Takes, about: &'static str) -> Route {
-    Route {
-        method: "POST",
-        path,
-        about,
-        takes,
-        answers: "",
-    }
-}
-
-const fn operation(path: &'static str, recipe: Recipe) -> Route {
-    post(path, Takes::Operation(recipe), recipe.about())
-}
-
-const fn compat(
-    method: &'static str,
-    path: &'static str,
-    contract: &'static Contract,
-    about: &'static str,
-) -> Route {
-    Route {
-        method,
-        ..post(path, Takes::Compat(contract), about)
-    }
-}
-
-const JSON: &str = "application/json";
-const TEXT: &str = "text/plain";
-
-/// Every route of the service listener.
-pub const ROUTES: &[Route] = &[
-    operation(
-        "/v1/remove-background",
-        Recipe::Single(Kind::RemoveBackground),
-    ),
-    operation("/v1/restore", Recipe::Single(Kind::Restore)),
-    operation("/v1/enhance", Recipe::Single(Kind::Enhance)),
-    operation("/v1/transform", Recipe::Single(Kind::Transform)),
-    operation("/v1/pipeline", Recipe::Pipeline),
-    post(
-        "/v1/batch",
-        Takes::Batch,
-        "Applies a list of operations to several pictures; answers with a ZIP as they are done.",
-    ),
-    post(
-        "/v1/inspect",
-        Takes::Picture,
-        "Says what the header of a picture says; decodes nothing.",
-    ),
-    compat(
-        "POST",
-        "/api/remove",
-        &rembg::POST,
-        "Removes the background of a picture, as rembg's server does.",
-    ),
-    compat(
-        "GET",
-        "/api/remove",
-        &rembg::GET,
-        "Refuses to fetch a picture; rembg's server does.",
-    ),
-    compat(
-        "POST",
-        "/v1.0/removebg",
-        &removebg::REMOVE,
-        "Removes the background of a picture, as remove.bg does.",
-    ),
-    compat(
-        "GET",
-        "/v1.0/account",
-        &removebg::ACCOUNT,
-        "Says that there are credits, as clients of remove.bg ask.",
-    ),
-    compat(
-        "POST",
-        "/v1.0/improve",
-        &removebg::IMPROVE,
-        "Refuses to keep a picture; remove.bg does.",
-    ),
-    Route {
-        takes: Takes::Id,
-        ..get(
-            "/v1/progress/{id}",
-            "text/event-stream",
-            "How far a request is whose client chose a random id for it, as server-sent events.",
-        )
-    },
-    get("/v1/models", JSON, "Lists the models with their licences."),
-    get(
-        "/v1/privacy",
-        JSON,
-        "What is received, kept, logged and measured here; also as Markdown or plain text.",
-    ),
-    get(
-        "/v1/transparency",
-        JSON,
-        "What runs here, in which modes, and the key of its receipts.",
-    ),
-    get("/openapi.json", JSON, "This document."),
-    get("/healthz", TEXT, "Whether the process answers."),
-    get(
-        "/readyz",
-        TEXT,
-        "Whether every model has run and work is taken.",
-    ),
-    get("/docs", "text/html", "This document, to be read."),
-    get("/", "text/html", "The demo page."),
-];
+use crate::config::Compat;
+use table::ROUTES;
+pub use table::{Route, Takes, routes};
 
 /// The methods of [`read`], as in an `Allow` header.
 const READ: &str = "GET, HEAD";
@@ -176,13 +29,16 @@ pub fn read() -> Handler {
     web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
-/// The routes that need no key where keys are on. Every other one does.
-const PUBLIC: [&str; 8] = [
+/// The paths that can be read without a key where keys are on. Everything else needs one.
+const PUBLIC: [&str; 11] = [
     "/",
     "/docs",
+    "/health",
     "/openapi.json",
     "/healthz",
+    "/ready",
     "/readyz",
+    "/v1/licenses",
     "/v1/models",
     "/v1/privacy",
     "/v1/transparency",
@@ -206,8 +62,8 @@ impl Route {
         // A route is called as its operation.
         let name = || self.path.rsplit('/').next().unwrap_or_default();
         let (scope, operation) = match self.takes {
+            _ if self.method == "GET" && PUBLIC.contains(&self.path) => return None,
             Takes::Compat(contract) => (contract.scope, contract.operation),
-            _ if PUBLIC.contains(&self.path) => return None,
             _ if self.path.contains('{') => ("", ""),
             _ => (name(), name()),
         };
@@ -221,8 +77,8 @@ impl Route {
     /// How an error is written that comes before its handler.
     fn refuse(&self) -> Refuse {
         match self.takes {
-            Takes::Compat(contract) => contract.refuse,
-            _ => problem,
+            Takes::Compat(contract) | Takes::Shared(_, contract) => contract.refuse,
+            _ => refuse,
         }
     }
 }
@@ -239,14 +95,15 @@ pub fn operations() -> Vec<&'static str> {
 }
 
 /// Puts the table into the router.
-pub fn configure(config: &mut ServiceConfig) {
-    for (at, route) in ROUTES.iter().enumerate() {
+pub fn configure(config: &mut ServiceConfig, on: &[Compat]) {
+    let all = routes(on);
+    for (at, route) in all.iter().enumerate() {
         // The routes of a path are one resource, made where the first of them stands.
-        let of_path = |other: &&Route| other.path == route.path;
-        if ROUTES[..at].iter().any(|other| of_path(&other)) {
+        let of_path = |other: &&&Route| other.path == route.path;
+        if all[..at].iter().any(|other| of_path(&other)) {
             continue;
         }
-        let routes = || ROUTES.iter().filter(of_path);
+        let routes = || all.iter().filter(of_path);
         let methods: Vec<_> = routes().map(|route| route.method).collect();
         let allow = match methods[..] {
             ["GET"] => READ,
@@ -254,35 +111,56 @@ pub fn configure(config: &mut ServiceConfig) {
             _ => "GET, HEAD, POST",
         };
         let refuse = route.refuse();
-        let wrong = web::to(move || async move { service::wrong_method(allow, refuse) });
-        let resource = web::resource(route.path).default_service(wrong);
-        let resource = routes().fold(resource, |resource, route| resource.route(handler(route)));
+        let wrong =
+            move |http: HttpRequest| async move { service::wrong_method(&http, allow, refuse) };
+        let resource = web::resource(route.path).default_service(web::to(wrong));
         match route.door() {
-            None => config.service(resource),
-            Some(door) => config.service(resource.wrap(from_fn(
-                move |request: ServiceRequest, next: Next<BoxBody>| {
-                    auth::check(door, request, next)
-                },
-            ))),
+            // Before every method of the path, known or not.
+            Some(door) => {
+                let add = |resource: Resource, route: &&Route| resource.route(handler(route));
+                config.service(routes().fold(resource, add).wrap(guarded!(door)))
+            }
+            // The first can be read by all; another may need a key.
+            None => {
+                let add = |resource: Resource, route: &&Route| {
+                    resource.route(match route.door() {
+                        None => handler(route),
+                        Some(door) => handler(route).wrap(guarded!(door)),
+                    })
+                };
+                config.service(routes().fold(resource, add))
+            }
         };
     }
-    let listed = |path: &&str| ROUTES.iter().any(|route| route.path == *path);
+    let listed = |path: &&str| all.iter().any(|route| route.path == *path);
     for path in service::page_paths().filter(|path| !listed(path)) {
-        let wrong = web::to(|| async { service::wrong_method(READ, problem) });
+        let wrong = |http: HttpRequest| async move { service::wrong_method(&http, READ, refuse) };
         config.service(
             web::resource(path)
                 .route(read().to(service::page))
-                .default_service(wrong),
+                .default_service(web::to(wrong)),
         );
     }
     config.default_service(web::to(service::not_found));
 }
+
+/// What asks for a key before a route or a resource.
+macro_rules! guarded {
+    ($door:expr) => {{
+        let door = $door;
+        from_fn(move |request: ServiceRequest, next: Next<BoxBody>| {
+            auth::check(door, request, next)
+        })
+    }};
+}
+use guarded;
 
 /// What answers a route.
 fn handler(route: &Route) -> Handler {
     match (route.method, route.path, route.takes) {
         (_, _, Takes::Operation(recipe)) => web::post()
             .to(move |request, payload, state| images::operate(recipe, request, payload, state)),
+        (_, _, Takes::Shared(..)) => web::post().to(withoutbg::remove),
         (_, _, Takes::Batch) => web::post().to(batch::run),
         (_, _, Takes::Picture) => web::post().to(images::inspect),
         (_, _, Takes::Id) => read().to(progress::watch),
@@ -291,6 +169,12 @@ fn handler(route: &Route) -> Handler {
         (_, "/v1.0/removebg", _) => web::post().to(removebg::remove),
         (_, "/v1.0/account", _) => read().to(removebg::account),
         (_, "/v1.0/improve", _) => web::post().to(removebg::improve),
+        (_, "/v1.0/alpha-channel-base64", _) => web::post().to(withoutbg::alpha),
+        (_, "/health", _) => read().to(withoutbg::health),
+        (_, "/ready", _) => read().to(withoutbg::ready),
+        (_, "/v1/licenses", _) => read().to(withoutbg::licenses),
+        ("POST", "/", _) => web::post().to(backgroundremover::post),
+        (_, "/", Takes::Compat(_)) => read().to(backgroundremover::get),
         (_, "/v1/models", _) => read().to(service::models),
         (_, "/v1/privacy", _) => read().to(statements::privacy),
         (_, "/v1/transparency", _) => read().to(statements::transparency),
@@ -303,7 +187,8 @@ fn handler(route: &Route) -> Handler {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{table::post, *};
+    use crate::ops::Kind;
 
     fn scope(path: &'static str) -> Option<&'static str> {
         let route = ROUTES.iter().find(|route| route.path == path).unwrap();
@@ -314,9 +199,16 @@ mod tests {
     fn whatever_takes_a_picture_needs_a_key_and_the_page_does_not() {
         for route in ROUTES {
             // Who watches a request is asked for a key like who sends one.
-            let asks = !matches!(route.takes, Takes::Nothing);
+            let page = route.method == "GET" && route.path == "/";
+            let asks = !matches!(route.takes, Takes::Nothing) && !page;
             assert_eq!(route.door().is_some(), asks, "{}", route.path);
         }
+        let taken = |on: &[Compat]| routes(on).len();
+        assert_eq!(
+            taken(&[Compat::Withoutbg, Compat::Backgroundremover]) - taken(&[]),
+            5,
+            "two of seven take the place of ours"
+        );
         let unlisted = |path| post(path, Takes::Nothing, "").door().unwrap().scope;
         assert_eq!(
             unlisted("/v1/unheard-of"),
@@ -332,6 +224,13 @@ mod tests {
 
     #[test]
     fn a_peers_route_is_opened_by_the_key_that_opens_ours() {
+        for route in ROUTES.iter().filter(|route| route.only.is_some()) {
+            let opened = route.door().map(|door| door.scope);
+            match route.method {
+                "POST" => assert_eq!(opened, scope("/v1/remove-background"), "{}", route.path),
+                _ => assert_eq!(opened, None, "{}", route.path),
+            }
+        }
         assert_eq!(scope("/api/remove"), scope("/v1/remove-background"));
         assert_eq!(scope("/v1.0/removebg"), scope("/v1/remove-background"));
         assert_eq!(scope("/v1.0/account"), Some(""), "any key");

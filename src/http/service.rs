@@ -1,7 +1,5 @@
 //! The routes that take no picture: health, models, documents, the page, metrics.
 
-use std::sync::atomic::Ordering;
-
 use actix_web::{HttpRequest, HttpResponse, http::header, web::Data};
 use uuid::Uuid;
 
@@ -85,8 +83,8 @@ pub async fn live() -> HttpResponse {
 /// `GET /readyz`: every model ran once, and the service is not about to stop.
 pub async fn ready(state: Data<AppState>) -> HttpResponse {
     let (mut response, text) = match () {
+        () if state.is_ready() => (HttpResponse::Ok(), "ready\n"),
         () if state.gate.is_stopping() => (HttpResponse::ServiceUnavailable(), "stopping\n"),
-        () if state.ready.load(Ordering::Acquire) => (HttpResponse::Ok(), "ready\n"),
         () => (HttpResponse::ServiceUnavailable(), "starting\n"),
     };
     response
@@ -124,10 +122,12 @@ pub async fn models(state: Data<AppState>) -> HttpResponse {
 }
 
 /// `GET /openapi.json`.
-pub async fn openapi() -> HttpResponse {
+pub async fn openapi(state: Data<AppState>) -> HttpResponse {
+    let text = || openapi::text(&state.settings.compat);
+    let document = state.document.get_or_init(|| text().into());
     HttpResponse::Ok()
         .content_type("application/json")
-        .body(openapi::text())
+        .body(document.clone())
 }
 
 /// The page and its parts.
@@ -153,8 +153,9 @@ pub async fn not_found() -> HttpResponse {
 }
 
 /// A path that is a route, with a method that it does not take.
-pub fn wrong_method(allow: &'static str, refuse: Refuse) -> HttpResponse {
+pub fn wrong_method(http: &HttpRequest, allow: &'static str, refuse: Refuse) -> HttpResponse {
     refuse(
+        http,
         &Error::MethodNotAllowed { allow },
         &Uuid::new_v4().to_string(),
     )

@@ -20,6 +20,7 @@ pub async fn transparency(state: Data<AppState>) -> HttpResponse {
         .collect();
     let settings = &state.settings;
     let formats: Vec<_> = settings.engine.formats.iter().map(|f| f.name()).collect();
+    let compat: Vec<_> = settings.compat.iter().map(|name| name.name()).collect();
     HttpResponse::Ok().json(json!({
         "version": env!("CARGO_PKG_VERSION"),
         "build": { "sha256": state.build.program },
@@ -35,6 +36,7 @@ pub async fn transparency(state: Data<AppState>) -> HttpResponse {
             "receipts": state.signer.is_some(),
             "device": state.engine.device().name(),
             "formats": formats,
+            "compat": compat,
         },
     }))
 }

@@ -6,6 +6,7 @@ use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
 use crate::{
     codec::{self, Compression, Encoded, Encoding, Format, Subsampling},
+    engine::Subject,
     error::Error,
     frame::{Frame, Layout, Mask, Rect},
     ops::{
@@ -19,6 +20,8 @@ use crate::{
 pub struct Answer {
     /// The encoded picture, or a ZIP of two.
     pub bytes: Vec<u8>,
+    /// Its transparency as a grey PNG, with [`Accept::PngAndMatte`].
+    pub matte: Option<Vec<u8>>,
     /// Its media type.
     pub mime: &'static str,
     /// The file name extension for it.
@@ -37,6 +40,16 @@ pub struct Answer {
     pub full_size: (u32, u32),
     /// What a restoration found and did, as JSON, where that was asked for.
     pub report: Option<String>,
+    /// What kind of thing the subject is, where that was asked for.
+    pub kind: Option<&'static str>,
+}
+
+impl Answer {
+    /// Bytes of all that goes back.
+    pub fn size(&self) -> u64 {
+        let matte = self.matte.as_ref().map_or(0, Vec::len);
+        (self.bytes.len() + matte) as u64
+    }
 }
 
 /// What a client accepts, as far as it matters here: what `format=auto` means for it.
@@ -49,6 +62,8 @@ pub enum Accept {
     Best(Encoded),
     /// PNG where there is transparency, else JPEG, whatever the input was.
     PngOrJpeg,
+    /// PNG, and its transparency as a second one.
+    PngAndMatte,
 }
 
 impl Accept {
@@ -93,6 +108,8 @@ pub(super) struct Encodings {
     opaque: Encoding,
     /// Colours and transparency in files of their own.
     apart: bool,
+    /// Transparency once more, beside the picture.
+    beside: bool,
 }
 
 impl Encodings {
@@ -104,6 +121,7 @@ impl Encodings {
             (OutputFormat::Webp, _) => both(Encoded::Webp),
             (OutputFormat::Jpeg | OutputFormat::Zip, _) => both(Encoded::Jpeg),
             (OutputFormat::Auto, Accept::Best(format)) => both(format),
+            (OutputFormat::Auto, Accept::PngAndMatte) => both(Encoded::Png),
             (OutputFormat::Auto, Accept::PngOrJpeg) => (Encoded::Png, Encoded::Jpeg),
             (OutputFormat::Auto, Accept::Any) => match input {
                 Format::Jpeg => (Encoded::Png, Encoded::Jpeg),
@@ -115,6 +133,7 @@ impl Encodings {
             transparent: encoding(transparent, output),
             opaque: encoding(opaque, output),
             apart: output.format == OutputFormat::Zip,
+            beside: accept == Accept::PngAndMatte,
         }
     }
 
@@ -122,7 +141,10 @@ impl Encodings {
     pub(super) fn peak(&self, pixels: u64) -> u64 {
         // The colours are copied out, and so is the alpha channel.
         let apart = if self.apart { pixels * 4 } else { 0 };
+        // The alpha channel is copied out and encoded while the picture waits, encoded too.
+        let beside = if self.beside { pixels * 4 } else { 0 };
         apart
+            + beside
             + self
                 .transparent
                 .peak(pixels, Layout::Rgba)
@@ -143,11 +165,19 @@ pub(super) fn encode(
         subject,
         full_size,
         report,
+        kind,
     } = outcome;
     let (width, height) = (frame.width(), frame.height());
     let matte = match encodings.apart {
         true => matte.or_else(|| Some(transparency(&frame))),
         false => matte,
+    };
+    let beside = match encodings.beside {
+        true => {
+            let png = self::encoding(Encoded::Png, output);
+            Some(codec::encode(&transparency(&frame).into_frame(), &png)?)
+        }
+        false => None,
     };
     // An alpha channel that hides nothing only makes the answer larger; beside a matte of its own
     // the picture needs none either.
@@ -161,6 +191,7 @@ pub(super) fn encode(
     let frame = if keep { frame } else { frame.without_alpha() };
     let mut answer = Answer {
         bytes: codec::encode(&frame, encoding)?,
+        matte: beside,
         mime: encoding.format.mime(),
         extension: encoding.format.extension(),
         width,
@@ -170,6 +201,7 @@ pub(super) fn encode(
         subject,
         full_size,
         report: report.map(|report| report.json()),
+        kind: kind.map(Subject::name),
     };
     if let Some(matte) = matte {
         let alpha = codec::encode(&matte.into_frame(), &self::encoding(Encoded::Png, output))?;

@@ -237,7 +237,7 @@ impl Inner {
             let result = scrubbed(|| catch_unwind(run)).unwrap_or(Err(Error::Internal));
             let answered = result.map(|answer| {
                 let mut lease = lease;
-                lease.shrink_to(answer.bytes.len() as u64);
+                lease.shrink_to(answer.size());
                 (answer, lease)
             });
             deliver((answered, stages));

@@ -8,6 +8,7 @@ use super::{
     options::{Cutout, Ground, OnEmpty, Region, RemoveBackground, Shadow},
 };
 use crate::{
+    engine::Subject,
     error::Error,
     frame::{Filter, Frame, Layout, Mask, Rect},
 };
@@ -16,7 +17,7 @@ use crate::{
 /// fainter ones are not seen, and would let a veil decide about the crop.
 const VISIBLE: u8 = 13;
 
-/// Applies the operation.
+/// Applies the operation; says what kind of thing the subject is, if `names_kind`.
 ///
 /// # Errors
 /// [`Error::RoiOutside`], [`Error::NothingFound`], and those of the engine.
@@ -24,6 +25,7 @@ pub fn apply(
     frame: Frame,
     options: &RemoveBackground,
     ground: Option<Frame>,
+    names_kind: bool,
     context: &mut Context<'_>,
 ) -> Result<Outcome, Error> {
     // A smaller result costs less when the picture is made smaller first; after a crop the
@@ -43,6 +45,10 @@ pub fn apply(
         return Err(Error::NothingFound);
     }
     context.cancel.check()?;
+    let kind = match names_kind {
+        true => Some(kind(&frame, region, &coarse, context)?),
+        false => None,
+    };
 
     let mut matte = context.stages.time("refine", || {
         matte(&frame, &coarse, region, options, confidence)
@@ -69,6 +75,7 @@ pub fn apply(
         subject: result.subject,
         full_size: result.crop.unwrap_or(given),
         report: None,
+        kind,
     })
 }
 
@@ -84,6 +91,20 @@ fn coarse(
     context.stages.time("inference", || match region {
         Some(region) => engine.matte(name, &frame.cropped(region), cancel),
         None => engine.matte(name, frame, cancel),
+    })
+}
+
+/// What kind of thing the matte shows.
+fn kind(
+    frame: &Frame,
+    region: Option<Rect>,
+    coarse: &Mask,
+    context: &mut Context<'_>,
+) -> Result<Subject, Error> {
+    let (engine, cancel) = (context.engine, context.cancel);
+    context.stages.time("classify", || match region {
+        Some(region) => engine.subject(&frame.cropped(region), coarse, cancel),
+        None => engine.subject(frame, coarse, cancel),
     })
 }
 

@@ -28,7 +28,7 @@ use transform::WATERMARK;
 
 use crate::{
     cancel::Cancel,
-    engine::Engine,
+    engine::{Engine, Subject, manifest::Task},
     error::Error,
     frame::{Frame, Mask, Rect},
     observe::Stages,
@@ -173,6 +173,18 @@ impl Op {
         }
     }
 
+    /// The model's name, where the operation always runs one.
+    fn model(&self) -> Option<(Task, Option<&str>)> {
+        match self {
+            Self::RemoveBackground(o) => {
+                Some((Task::Cutout, o.model.as_ref().map(|m| m.0.as_str())))
+            }
+            // Theirs are many, and part of their outline.
+            Self::Restore(_) | Self::Enhance(_) => None,
+            Self::Transform(o) => transform::model(o),
+        }
+    }
+
     fn set(&mut self, name: &str, value: &str) -> Result<bool, Error> {
         match self {
             Self::RemoveBackground(options) => options.set(name, value),
@@ -232,6 +244,8 @@ pub struct Outcome {
     pub full_size: (u32, u32),
     /// What was found and done, where that was asked for.
     pub report: Option<Report>,
+    /// What kind of thing the subject is, where that was asked for.
+    pub kind: Option<Subject>,
 }
 
 impl Outcome {
@@ -245,6 +259,7 @@ impl Outcome {
             confidence: None,
             subject: None,
             report: None,
+            kind: None,
         }
     }
 }

@@ -87,6 +87,8 @@ pub struct Plan {
     output: Output,
     /// Whether an error names the operation's place.
     listed: bool,
+    /// Whether the kind of the subject is to be named.
+    names_kind: bool,
 }
 
 /// What is known of a plan's work before any of it is done.
@@ -119,6 +121,7 @@ impl Plan {
             ops: vec![op],
             output,
             listed: false,
+            names_kind: false,
         })
     }
 
@@ -145,7 +148,17 @@ impl Plan {
             ops,
             output,
             listed: true,
+            names_kind: false,
         }))
+    }
+
+    /// The same, and background removal says what kind of thing the subject is: no option of ours,
+    /// but other services' clients read it.
+    pub fn naming_the_kind(self) -> Self {
+        Self {
+            names_kind: true,
+            ..self
+        }
     }
 
     /// How the result is written.
@@ -273,7 +286,11 @@ impl Plan {
             let model = op
                 .model()
                 .and_then(|(task, name)| engine.entry(task, name).ok());
-            let model = model.map_or(0, |entry| entry.run_bytes(shape.pixels()));
+            let kind = self.names_kind.then(|| engine.entry(Task::Kind, None).ok());
+            // One after the other.
+            let models = model.into_iter().chain(kind.flatten());
+            let model = models.map(|entry| entry.run_bytes(shape.pixels())).max();
+            let model = model.unwrap_or(0);
             // A further picture waits for its operation, decoded, and is scaled there to cover
             // the picture at most.
             let waits = |(file, pixels): &(&'static str, u64)| match self.taker(file) {
@@ -316,7 +333,7 @@ impl Plan {
             let done = match op {
                 Op::RemoveBackground(options) => {
                     let ground = take(super::BACKGROUND);
-                    background::apply(frame, options, ground, context)
+                    background::apply(frame, options, ground, self.names_kind, context)
                 }
                 Op::Restore(options) => {
                     let mask = take(MASK);
@@ -335,6 +352,7 @@ impl Plan {
                 model: done.model.or(outcome.model),
                 confidence: done.confidence.or(outcome.confidence),
                 report: done.report.or(outcome.report),
+                kind: done.kind.or(outcome.kind),
                 ..done
             };
         }
@@ -352,20 +370,6 @@ impl Plan {
         match self.listed && !ours {
             true => in_step(i, error),
             false => error,
-        }
-    }
-}
-
-impl Op {
-    /// The model's name, where the operation always runs one.
-    fn model(&self) -> Option<(Task, Option<&str>)> {
-        match self {
-            Self::RemoveBackground(o) => {
-                Some((Task::Cutout, o.model.as_ref().map(|m| m.0.as_str())))
-            }
-            // Theirs are many, and part of their outline.
-            Self::Restore(_) | Self::Enhance(_) => None,
-            Self::Transform(o) => transform::model(o),
         }
     }
 }

@@ -9,7 +9,8 @@ use crate::{
 
 #[test]
 fn a_fault_of_ours_is_told_in_the_clients_shape_and_the_service_works_on() {
-    let Some(failing) = Failing::start(&["--workers=1"], None) else {
+    let flags = ["--workers=1", "--compat=withoutbg,backgroundremover"];
+    let Some(failing) = Failing::start(&flags, None) else {
         return skip("compat::faults", "SAFELIGHT_TEST_HOOKS_BIN (HOOKS=1)");
     };
     let json = format!("{{\"image_file_b64\":\"{}\"}}", base64(&picture()));
@@ -18,6 +19,23 @@ fn a_fault_of_ours_is_told_in_the_clients_shape_and_the_service_works_on() {
     let encoded = || {
         let mime = "application/json";
         send(&failing.server, REMOVEBG, mime, &[], json.as_bytes())
+    };
+    let switched = || {
+        let (server, text) = (&failing.server, base64(&picture()));
+        let json = |path: &str, member: &str| {
+            let body = format!("{{\"{member}\":\"{text}\"}}");
+            send(server, path, "application/json", &[], body.as_bytes())
+        };
+        let cut = "/v1/remove-background";
+        [
+            ("detail", json(cut, "image")),
+            (
+                "error",
+                server.post(&format!("{cut}?output=matte"), "image/jpeg", &picture()),
+            ),
+            ("detail", json("/v1.0/alpha-channel-base64", "image_base64")),
+            ("error", server.form("/", Form::of(&picture()))),
+        ]
     };
     for (fault, code) in [
         ("upload", "internal"),
@@ -30,7 +48,20 @@ fn a_fault_of_ours_is_told_in_the_clients_shape_and_the_service_works_on() {
     ] {
         failing.arm(fault);
         let answers = [rembg(), removebg(), encoded()];
+        let others = switched();
         failing.disarm();
+        for (member, answer) in &others {
+            assert_eq!(answer.status, 500, "{fault}");
+            assert_eq!(
+                answer.json()[member],
+                "The service failed; try again.",
+                "{fault}"
+            );
+        }
+        assert!(
+            switched().iter().all(|(_, answer)| answer.status == 200),
+            "{fault}"
+        );
         for answer in &answers {
             let text = String::from_utf8_lossy(&answer.body);
             assert_eq!(answer.status, 500, "{fault}: {text}");

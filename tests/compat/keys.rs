@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// A keys file with a key for each of these lines of limits.
-fn keys(limits: &[&str]) -> (PathBuf, Vec<String>) {
+pub fn keys(limits: &[&str]) -> (PathBuf, Vec<String>) {
     let file = common::folder("keys").join("keys.toml");
     let (mut text, mut keys) = (String::new(), Vec::new());
     for (i, more) in limits.iter().enumerate() {
@@ -55,7 +55,7 @@ fn refused(answer: &Answer) -> (u16, String, String) {
     (answer.status, word("code"), word("title"))
 }
 
-fn whole(answer: &Answer, name: &str) -> u64 {
+pub fn whole(answer: &Answer, name: &str) -> u64 {
     let value = answer.header(name).unwrap_or_else(|| panic!("no {name}"));
     value.parse().unwrap_or_else(|_| panic!("{name}: {value}"))
 }

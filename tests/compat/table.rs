@@ -13,7 +13,7 @@ use crate::common::http::CANARY;
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/compat.md");
 const HEAD: &str = "| client | what it sent | what it got |\n| --- | --- | --- |\n";
 /// Every client that has lines, in their order.
-pub const CLIENTS: [&str; 8] = [
+pub const CLIENTS: [&str; 15] = [
     "curl (rembg)",
     "Python `requests` (rembg)",
     "any (rembg)",
@@ -22,6 +22,13 @@ pub const CLIENTS: [&str; 8] = [
     "npm `remove.bg` 1.3.0",
     "remove-bg-cli (replayed)",
     "any (remove.bg)",
+    "curl (withoutBG)",
+    "Python (withoutBG)",
+    "PyPI `withoutbg` 1.1.1",
+    "any (withoutBG)",
+    "curl (backgroundremover)",
+    "Python (backgroundremover)",
+    "any (backgroundremover)",
 ];
 
 /// How lines begin that have a test of their own; the others first.

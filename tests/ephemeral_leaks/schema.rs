@@ -16,16 +16,19 @@ const OPERATIONS: &[&str] = &[
     "inspect",
     "rembg",
     "removebg",
+    "withoutbg",
+    "backgroundremover",
 ];
 const OUTCOMES: &[&str] = &["ok", "client_error", "client_gone", "busy", "server_error"];
 const MODELS: &[&str] = &[
-    "cutout", "inpaint", "restore", "scratch", "upscale2", "upscale4",
+    "cutout", "inpaint", "kind", "restore", "scratch", "upscale2", "upscale4",
 ];
 const STAGES: &[&str] = &[
     "upload",
     "queue",
     "decode",
     "inference",
+    "classify",
     "refine",
     "compose",
     "measure",

@@ -13,6 +13,7 @@ use crate::{
 
 const REMBG: &str = "/api/remove";
 const REMOVEBG: &str = "/v1.0/removebg";
+const COMPAT: &str = "--compat=withoutbg,backgroundremover";
 const JSON: &str = "application/json";
 
 fn escaped(text: &str) -> String {
@@ -77,6 +78,22 @@ fn of_peers(server: &Server) -> Pieces {
     expect("a plain form", 200, &answer);
     pieces.answer(&answer.body, false);
 
+    let (_, text) = fresh(&mut pieces);
+    let body = format!("{{\"image\":\"{text}\"}}");
+    let answer = server.post("/v1/remove-background", JSON, body.as_bytes());
+    expect("withoutBG's JSON", 200, &answer);
+    let json = answer.json();
+    for member in ["processed", "alphaMatte"] {
+        let url = json[member].as_str().unwrap();
+        let encoded = url.strip_prefix("data:image/png;base64,").unwrap();
+        pieces.file(Kind::Answer, encoded.as_bytes());
+        pieces.answer(&STANDARD.decode(encoded).unwrap(), false);
+    }
+    let (file, _) = fresh(&mut pieces);
+    let answer = server.form("/?mt=127", Form::of(&file));
+    expect("backgroundremover", 200, &answer);
+    pieces.answer(&answer.body, false);
+
     // Refused: a wrong field, text that breaks off, half of a picture.
     let (file, text) = fresh(&mut pieces);
     let answer = server.form(REMBG, Form::of(&file).text("af", "no"));
@@ -98,7 +115,7 @@ fn of_peers(server: &Server) -> Pieces {
 #[test]
 fn nothing_stays_of_what_clients_of_other_services_send() {
     let _alone = alone();
-    let server = spawn(&["--receipts"]);
+    let server = spawn(&["--receipts", COMPAT]);
     let mut pieces = of_peers(&server);
     assert_clean(&server, "of other services", &mut pieces);
 }
@@ -115,6 +132,7 @@ fn without_wiping_text_of_clients_of_other_services_is_found() {
     };
     let launch = Launch {
         program: Some(&program),
+        flags: &[COMPAT],
         variables: &[("SAFELIGHT_TEST_UNWIPED", "1")],
         ..Launch::default()
     };

@@ -45,7 +45,9 @@ pub fn of(entry: &Entry) -> Vec<u8> {
     for input in &entry.inputs {
         file = match input {
             Input::Image => file.input("image", element, &[1, 3, side, side]),
-            Input::ImageMask => file.input("image", element, &[ANY, 4, side, side]),
+            Input::Subject | Input::ImageMask => {
+                file.input("image", element, &[ANY, 4, side, side])
+            }
             Input::Mask | Input::Keep => file.input("mask", element, &[1, 1, side, side]),
             Input::Fidelity => file.input("weight", F64, &[1]),
         };

@@ -16,6 +16,7 @@ use crate::common::{folder, http, pictures, spawn};
 const SETTINGS: &[&str] = &[
     "--accept-license",
     "--catalogue",
+    "--compat",
     "--config",
     "--cors-origin",
     "--device",

@@ -22,6 +22,7 @@ fn the_transparency_statement_is_that_of_the_running_program() {
         "--workers=1",
         "--receipts",
         "--formats=png,gif",
+        "--compat=withoutbg",
         "--model",
         &own,
     ];
@@ -72,6 +73,7 @@ fn the_transparency_statement_is_that_of_the_running_program() {
     assert_eq!(key.get("d"), None, "no private key");
     let modes = &statement["modes"];
     assert_eq!(modes["formats"], json!(["png", "gif"]));
+    assert_eq!(modes["compat"], json!(["withoutbg"]));
     assert_eq!(
         (&modes["ephemerality"], &modes["receipts"], &modes["device"]),
         (&json!("warn"), &json!(true), &json!("cpu"))

@@ -209,7 +209,7 @@ impl Bench<'_> {
                 or(vec![None]),
             ),
             Task::Scratch => (vec!["IoU"], or(vec![None])),
-            Task::Colorize | Task::FaceDetect | Task::FaceRestore => {
+            Task::Colorize | Task::FaceDetect | Task::FaceRestore | Task::Kind => {
                 return Err(format!(
                     "a model for {} has no measure here",
                     self.entry.task.name()

@@ -4,7 +4,7 @@
 use ort::value::{Outlet, TensorElementType, ValueType};
 
 use crate::engine::{
-    faces,
+    faces, kind,
     manifest::{Activation, Colors, Entry, Input, Task},
 };
 
@@ -78,7 +78,7 @@ fn takes(entry: &Entry, outlet: &Outlet, input: Input) -> Result<Element, String
     let (element, shape) = tensor(outlet)?;
     let channels = match input {
         Input::Image => 3,
-        Input::ImageMask => 4,
+        Input::Subject | Input::ImageMask => 4,
         Input::Mask | Input::Keep => 1,
         Input::Fidelity => return Ok(element),
     };
@@ -114,6 +114,7 @@ fn gives(entry: &Entry, outlet: &Outlet) -> Result<Element, String> {
         (Task::Cutout | Task::Scratch, Activation::Argmax, _) => 2,
         (Task::Cutout | Task::Scratch, ..) => 1,
         (Task::Colorize, _, Colors::Ab) => 2,
+        (Task::Kind, ..) => kind::KINDS.len() as i64,
         _ => 3,
     };
     // Classes may be more than two; a matte may come without its first dimensions.
@@ -122,6 +123,8 @@ fn gives(entry: &Entry, outlet: &Outlet) -> Result<Element, String> {
             let planes = shape[..shape.len() - 2].last().copied().unwrap_or(1);
             (planes < 1 || planes >= channels) && *h != 0 && *w != 0
         }
+        // One number each.
+        (Task::Kind, [n, c]) => *n <= 1 && *c == channels,
         (_, [n, c, ..]) => shape.len() == 4 && *n <= 1 && (*c < 1 || *c == channels),
         _ => false,
     };
@@ -130,7 +133,7 @@ fn gives(entry: &Entry, outlet: &Outlet) -> Result<Element, String> {
         .fixed_side()
         .map(|side| i64::from(side * entry.factor));
     let sized = match (entry.task, &shape[..]) {
-        (Task::Cutout | Task::Colorize, _) | (_, []) => true,
+        (Task::Cutout | Task::Colorize | Task::Kind, _) | (_, []) => true,
         (_, [.., h, w]) => [h, w]
             .iter()
             .all(|&&declared| declared < 1 || promised.is_none_or(|side| declared == side)),

@@ -168,7 +168,7 @@ pub async fn check(
     if let Err(error) = admitted {
         let mut record = state.begin(door.operation);
         record.failed(&error, status(&error).as_u16());
-        let mut response = (door.refuse)(&error, &record.id);
+        let mut response = (door.refuse)(request.request(), &error, &record.id);
         pass.show(response.headers_mut());
         return Ok(request.into_response(response));
     }

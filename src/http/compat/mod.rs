@@ -1,10 +1,12 @@
 //! Other services' interfaces, so that their clients work unchanged: a request becomes a plan of
 //! ours and goes the same way as any other; only what is read and what is answered has their shape.
 
+pub mod backgroundremover;
 mod bodies;
 mod json;
 pub mod rembg;
 pub mod removebg;
+pub mod withoutbg;
 
 use actix_web::{HttpRequest, http::header};
 
@@ -27,7 +29,9 @@ pub struct Contract {
     pub fields: &'static [Spec],
     /// Whether they may also be query parameters.
     pub query: bool,
-    /// Files, by field name; none where it takes no body.
+    /// What else there is to say of it.
+    pub about: &'static str,
+    /// Files of a form, by field name; none where it takes none.
     pub files: &'static [(&'static str, &'static str)],
     /// Media types of bodies that hold the text fields only.
     pub bodies: &'static [&'static str],
@@ -37,6 +41,13 @@ pub struct Contract {
     pub errors: &'static [(&'static str, &'static str)],
     /// The component that describes an error.
     pub error: &'static str,
+}
+
+impl Contract {
+    /// Whether a picture comes with it.
+    pub const fn takes_picture(&self) -> bool {
+        !self.files.is_empty() || !self.bodies.is_empty()
+    }
 }
 
 /// What is said where a client asks for a picture to be fetched.

@@ -14,6 +14,7 @@ use super::{
     with_key,
 };
 use crate::{
+    config::Compat,
     http::compat::Contract,
     ops::options::{self, Spec},
 };
@@ -27,12 +28,16 @@ pub(super) fn route(
     let url = ParameterBuilder::new()
         .name("url")
         .parameter_in(ParameterIn::Query)
-        .required(Required::True)
         .description(Some("Not fetched."))
         .schema(Some(text_property("A URL.")));
     if contract.query {
         if method == "GET" {
-            operation = operation.parameter(url);
+            // Where the path is a page of ours too, it is no URL that is asked for.
+            let needed = match contract.answers {
+                [] => Required::True,
+                _ => Required::False,
+            };
+            operation = operation.parameter(url.required(needed));
         }
         for spec in contract.fields {
             operation = operation.parameter(
@@ -45,7 +50,7 @@ pub(super) fn route(
             );
         }
     }
-    if !contract.files.is_empty() {
+    if contract.takes_picture() {
         let fields = || {
             let property =
                 |form: ObjectBuilder, spec: &Spec| form.property(spec.name, lenient(spec));
@@ -56,9 +61,10 @@ pub(super) fn route(
         };
         let form = contract.files.iter().fold(fields(), file);
         let content = |object: ObjectBuilder| Content::new(Some(Schema::from(object.build())));
-        let mut body = RequestBodyBuilder::new()
-            .required(Some(Required::True))
-            .content("multipart/form-data", content(form));
+        let mut body = RequestBodyBuilder::new().required(Some(Required::True));
+        if !contract.files.is_empty() {
+            body = body.content("multipart/form-data", content(form));
+        }
         for mime in contract.bodies {
             body = body.content(*mime, content(fields()));
         }
@@ -66,12 +72,12 @@ pub(super) fn route(
     }
     if !contract.answers.is_empty() {
         let mut ok = ResponseBuilder::new().description("The answer.");
-        if !contract.files.is_empty() {
+        if contract.takes_picture() {
             ok = receipt_of(ok);
         }
         for mime in contract.answers {
             let content = match *mime {
-                "application/json" => Content::new::<RefOr<Schema>>(None),
+                "application/json" | "text/html" => Content::new::<RefOr<Schema>>(None),
                 _ => Content::new(Some(binary("The picture."))),
             };
             ok = ok.content(*mime, content);
@@ -84,6 +90,62 @@ pub(super) fn route(
         operation = operation.response(*status, response.content("application/json", content));
     }
     with_key(operation)
+}
+
+/// A route of ours whose path is another service's too: a body that only that one knows, and its
+/// answers beside ours.
+pub(super) fn shared(operation: OperationBuilder, contract: &Contract) -> OperationBuilder {
+    let mut operation = operation.build();
+    operation.description = Some(contract.about.to_owned());
+    let fields = contract.fields.iter();
+    let form = fields.fold(ObjectBuilder::new(), |form, spec| {
+        form.property(spec.name, lenient(spec)).required(spec.name)
+    });
+    let form = Schema::from(form.build());
+    if let Some(RefOr::T(body)) = &mut operation.request_body {
+        for mime in contract.bodies {
+            let content = Content::new(Some(form.clone()));
+            body.content.insert((*mime).to_owned(), RefOr::T(content));
+        }
+    }
+    for (status, response) in &mut operation.responses.responses {
+        let RefOr::T(response) = response else {
+            continue;
+        };
+        let content = match status.as_str() {
+            "200" => Content::new::<RefOr<Schema>>(None),
+            _ => Content::new(Some(Ref::from_schema_name(contract.error))),
+        };
+        let mime = "application/json".to_owned();
+        response.content.insert(mime, RefOr::T(content));
+    }
+    OperationBuilder::from(operation)
+}
+
+/// The errors of contracts that are switched on, by the names of their components.
+pub(super) fn switched_errors(on: &[Compat]) -> Vec<(&'static str, Schema)> {
+    let error = |about: &str, members: &[&str]| {
+        let property = |object: ObjectBuilder, name: &&str| {
+            object.property(*name, text_property("What is wrong, in a sentence."))
+        };
+        let object = ObjectBuilder::new().description(Some(about));
+        Schema::from(members.iter().fold(object, property).build())
+    };
+    let of = |name: &Compat| match name {
+        Compat::Withoutbg => (
+            "WithoutbgError",
+            error(
+                "An error as withoutBG writes it: `detail` to JSON, `error` to a picture, both of \
+                 its cloud's route.",
+                &["detail", "error"],
+            ),
+        ),
+        Compat::Backgroundremover => (
+            "BackgroundremoverError",
+            error("An error as backgroundremover writes it.", &["error"]),
+        ),
+    };
+    on.iter().map(of).collect()
 }
 
 /// What a field of another service takes: text, also where it stands for a number or a truth value,

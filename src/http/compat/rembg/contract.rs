@@ -143,6 +143,7 @@ pub const POST: Contract = Contract {
     refuse,
     fields: FIELDS,
     query: true,
+    about: "",
     files: FILES,
     bodies: &[],
     answers: &["image/png"],

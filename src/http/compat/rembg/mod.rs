@@ -147,7 +147,7 @@ fn refused(refusal: &Refusal, mut request: Request) -> HttpResponse {
     match refusal {
         Refusal::Failed(error) => {
             request.failed(error, status(error).as_u16());
-            refuse(shown(error), &request.id)
+            answered(shown(error), &request.id)
         }
         Refusal::Invalid(invalid) => {
             let first = invalid.first().map_or("file", |first| first.name);
@@ -163,8 +163,13 @@ fn refused(refusal: &Refusal, mut request: Request) -> HttpResponse {
     }
 }
 
+/// The answer to a request that is refused before its picture is looked at.
+fn refuse(_: &HttpRequest, error: &Error, request_id: &str) -> HttpResponse {
+    answered(error, request_id)
+}
+
 /// An error with a sentence as its detail.
-fn refuse(error: &Error, request_id: &str) -> HttpResponse {
+fn answered(error: &Error, request_id: &str) -> HttpResponse {
     let detail = json!({ "detail": error.to_string() });
     head(error, status(error), request_id).json(detail)
 }

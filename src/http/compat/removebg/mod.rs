@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::{
     super::{
         AppState,
-        body::Guarded,
+        body::{Guarded, Part},
         guard::caught,
         images::{self, query_pairs},
         receipt::Wanted,
@@ -87,6 +87,7 @@ pub const REMOVE: Contract = Contract {
     refuse: refusal::before,
     fields: FIELDS,
     query: false,
+    about: "",
     files: FILES,
     bodies: &Form::TYPES,
     answers: &[
@@ -140,13 +141,13 @@ pub async fn remove(http: HttpRequest, payload: Payload, state: Data<AppState>) 
         .await
         .unwrap_or_else(|error| Err(Refusal::of(&error, &place)));
     let mut response = match done {
-        Ok((mut head, around, bytes, lease)) => {
-            let body = Guarded::new(bytes, lease, request);
-            head.body(match around {
-                Some((before, after)) => body.in_text(before, after),
-                None => body,
-            })
-        }
+        Ok((mut head, around, bytes, lease)) => head.body(match around {
+            None => Guarded::new(bytes, lease, request),
+            Some((before, after)) => {
+                let parts = [before.into(), Part::encoded(bytes), after.into()];
+                Guarded::of(parts, lease, request)
+            }
+        }),
         Err(refusal) => refusal.answer(request),
     };
     if let Some(wanted) = wanted {
@@ -199,6 +200,10 @@ async fn process(
     let plan = Wishes::read(&options, &sources).and_then(|wishes| {
         let plan = Plan::single(Kind::RemoveBackground, wishes.pairs()).map_err(other)?;
         plan.check(&state.engine).map_err(other)?;
+        let plan = match wishes.says_type {
+            true => plan.naming_the_kind(),
+            false => plan,
+        };
         Ok((plan, wishes))
     });
     let (plan, wishes) = plan.inspect_err(|_| upload.set_reason(Reason::Error))?;
@@ -235,9 +240,8 @@ fn head(
         .insert_header(("X-Max-Width", max_width))
         .insert_header(("X-Max-Height", max_height))
         .insert_header(("X-Credits-Charged", 0));
-    if wishes.says_type {
-        // No class of things is recognised here, and none is made up.
-        response.insert_header(("X-Type", "other"));
+    if let Some(kind) = answer.kind {
+        response.insert_header(("X-Type", kind));
     }
     let foreground = answer.subject.map(|subject| {
         [
@@ -299,11 +303,11 @@ pub async fn account() -> HttpResponse {
 }
 
 /// `POST /v1.0/improve`. Nothing of the body is read.
-pub async fn improve() -> HttpResponse {
+pub async fn improve(http: HttpRequest) -> HttpResponse {
     let error = Error::RefusedByDesign(
         "This route exists to keep pictures for training, and this service keeps none.",
     );
-    refusal::before(&error, &Uuid::new_v4().to_string())
+    refusal::before(&http, &error, &Uuid::new_v4().to_string())
 }
 
 #[cfg(test)]

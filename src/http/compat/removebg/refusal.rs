@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use actix_web::{HttpResponse, http::StatusCode};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
 use serde_json::json;
 
 use super::{
@@ -241,6 +241,6 @@ impl Refusal {
 }
 
 /// The answer to a request that is refused before its picture is looked at.
-pub fn before(error: &Error, request_id: &str) -> HttpResponse {
+pub fn before(_: &HttpRequest, error: &Error, request_id: &str) -> HttpResponse {
     Refusal::of(error, &Place::default()).respond(request_id)
 }
