@@ -9,6 +9,8 @@
 set -eu
 cd "$(dirname "$0")/.."
 
+# Once, so that a commit made meanwhile is in neither.
+commit=$(git rev-parse HEAD)
 cargo fetch --quiet --locked
 home=${CARGO_HOME:-$HOME/.cargo}
 work=$(mktemp -d "${1:-${TMPDIR:-/tmp}}/reproducible.XXXXXX")
@@ -21,7 +23,7 @@ build() {
     umask "$2"
     shift 2
     mkdir -p "$folder/source" "$folder/home"
-    git archive HEAD | tar -x -C "$folder/source"
+    git archive "$commit" | tar -x -C "$folder/source"
     # The same downloads under another path: what of a home is not a download stays out.
     for part in registry git config.toml; do
         [ ! -e "$home/$part" ] || ln -s "$home/$part" "$folder/home/$part"
@@ -56,4 +58,4 @@ if [ "$one" != "$other" ]; then
     echo "reproducible: NO: the digests differ; both binaries are in $work" >&2
     exit 1
 fi
-echo "reproducible: yes"
+echo "reproducible: yes, of $commit"
