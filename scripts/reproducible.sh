@@ -1,14 +1,19 @@
 #!/bin/sh
-# Builds the release twice, from clean copies of the checked-in tree, and compares the digests:
-# reproducible.sh [FOLDER FOR THE BUILDS]
+# Builds the release twice, from clean copies of the checked-in tree, and compares the digests; or
+# once, and compares it with a binary of somebody else: reproducible.sh [--against BINARY] [FOLDER]
 #
 # What may differ between two machines differs here: the folders of source, target and cargo home, the
 # number of jobs, umask, language, time zone and time. What must be the same, since it is part of what
-# is built: the tools, which the last lines name. Takes twice the time of a full release build, and
-# more, since the second one uses a single job. Where the digests differ both binaries are kept.
+# is built: the tools, which the last lines name. A build takes minutes, the second one more of them,
+# since it has a single job. Where digests differ the binaries are kept. FOLDER: for the builds.
 set -eu
-cd "$(dirname "$0")/.."
 
+against=
+if [ "${1:-}" = --against ]; then
+    against=$(realpath "$2")
+    shift 2
+fi
+cd "$(dirname "$0")/.."
 # Once, so that a commit made meanwhile is in neither.
 commit=$(git rev-parse HEAD)
 cargo fetch --quiet --locked
@@ -38,7 +43,10 @@ build() {
 
 # Of different lengths, so that no two paths agree by chance.
 build one 022 LC_ALL=C TZ=UTC
-build the-other-one 077 LC_ALL=C.UTF-8 TZ=Pacific/Auckland CARGO_BUILD_JOBS=1
+if [ -z "$against" ]; then
+    build the-other-one 077 LC_ALL=C.UTF-8 TZ=Pacific/Auckland CARGO_BUILD_JOBS=1
+    against=$work/the-other-one.binary
+fi
 
 # sha256sum is coreutils, shasum comes with macOS.
 digest() {
@@ -47,15 +55,15 @@ digest() {
 }
 
 one=$(digest "$work/one.binary")
-other=$(digest "$work/the-other-one.binary")
+other=$(digest "$against")
 echo "$one  one, $(wc -c <"$work/one.binary") bytes"
-echo "$other  the other one, $(wc -c <"$work/the-other-one.binary") bytes"
+echo "$other  the other one, $(wc -c <"$against") bytes"
 rustc --version
 "${CC:-cc}" --version | head -n 1
 ld --version 2>/dev/null | head -n 1 || true
 if [ "$one" != "$other" ]; then
     keep=yes
-    echo "reproducible: NO: the digests differ; both binaries are in $work" >&2
+    echo "reproducible: NO: the digests differ; see $work" >&2
     exit 1
 fi
 echo "reproducible: yes, of $commit"
