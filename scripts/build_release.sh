@@ -22,12 +22,11 @@ CFLAGS="${CFLAGS:-} -ffile-prefix-map=$here=/safelight -ffile-prefix-map=$target
 -ffile-prefix-map=$home=/cargo"
 export CARGO_ENCODED_RUSTFLAGS CFLAGS
 unset RUSTFLAGS
+export CARGO_INCREMENTAL=0
+
 # No symbols: LLVM names what one codegen unit lends another after a hash of its intermediate code,
 # in which the order of some operands follows the compiler's own addresses in memory. So these names
 # differ from build to build (https://github.com/rust-lang/rust/issues/126976), while the machine code
-# is the same. For the symbols of a crash, build again with CARGO_PROFILE_RELEASE_STRIP=none: every
-# address is that of the binary without them.
-export CARGO_PROFILE_RELEASE_STRIP="${CARGO_PROFILE_RELEASE_STRIP:-symbols}"
-export CARGO_INCREMENTAL=0
-
-exec cargo build --release --locked "$@"
+# is the same. Given to the last step only: as a setting of the profile it would enter the hash that
+# all symbols have, and a build with symbols (without this one flag) would have other addresses.
+exec cargo rustc --release --locked --bin safelight "$@" -- -C strip=symbols
