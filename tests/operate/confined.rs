@@ -37,6 +37,7 @@ fn libraries(file: &Path) -> BTreeSet<PathBuf> {
 
 /// The program that is confined: the one of this build, or a release that
 /// `SAFELIGHT_TEST_RELEASE_BIN` names.
+#[expect(clippy::disallowed_methods, reason = "tests have no settings")]
 fn program() -> PathBuf {
     std::env::var_os("SAFELIGHT_TEST_RELEASE_BIN").map_or_else(|| PROGRAM.into(), PathBuf::from)
 }
