@@ -25,10 +25,10 @@ TEST_NODE := $(CARGO_TARGET_DIR)/test-node
 TEST_TOOLS := $(CARGO_TARGET_DIR)/test-tools/usr/bin
 HOOKS_BIN := $(CARGO_TARGET_DIR)/test-hooks/safelight
 
-.PHONY: help run build runtime test test-deps lint fuzz bench fmt clean check-tools
+.PHONY: help run build runtime test test-deps lint fuzz bench reproducible fmt clean check-tools
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 run: build ## build what is missing and serve on 127.0.0.1:8080 (ARGS='...' for flags)
 	"$(CARGO_TARGET_DIR)/release/safelight" serve $(ARGS)
@@ -99,6 +99,10 @@ bench: build ## the benchmarks, which write the tables of docs/performance.md (`
 	run png $(BENCH_PICTURES) && \
 	run curves $(firstword $(BENCH_PICTURES)) && \
 	run queue $(firstword $(BENCH_PICTURES))
+
+# Two full release builds, so it is no part of .ci/run.
+reproducible: check-tools ## build the release twice and compare the digests
+	@scripts/reproducible.sh
 
 fmt: ## format the sources
 	cargo fmt

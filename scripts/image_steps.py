@@ -5,7 +5,7 @@ Each stage that has any gets a folder as its root, with this machine's system fo
 nothing of the project but what COPY brings past .dockerignore; bubblewrap makes it `/`. So a file
 that was forgotten, a path that is wrong, a command that fails all show, before an engine sees them.
 
-A full release build takes minutes, so `cargo build` is replaced by a check of the same sources with
+A full release build takes minutes, so the build is replaced by a check of the same sources with
 the development profile, which shares the crates that a lint has already checked; --full runs it as
 it is. What only an engine can tell is left to CI: that the base images exist, and what is in them.
 """
@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # In place of cargo: the same sources, nothing optimised, and no flags that would have all crates
 # built anew.
 CARGO = """#!/bin/sh
-[ "$*" = "build --release --locked" ] || {{ echo "image_steps: unknown: cargo $*" >&2; exit 1; }}
+[ "$*" = "rustc --release --locked --bin safelight -- -C strip=symbols" ] || {{ echo "image_steps: unknown: cargo $*" >&2; exit 1; }}
 unset CARGO_ENCODED_RUSTFLAGS CFLAGS
 exec {cargo} check --quiet --locked --target-dir {target}
 """

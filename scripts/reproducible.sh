@@ -1,31 +1,52 @@
 #!/bin/sh
-# Builds the release twice, from clean copies of the checked-in tree in two folders with two cargo
-# homes, and compares the digests: reproducible.sh [FOLDER FOR THE BUILDS]
+# Builds the release twice, from clean copies of the checked-in tree, and compares the digests; or
+# once, and compares it with a binary of somebody else: reproducible.sh [--against BINARY] [FOLDER]
 #
-# Takes twice the time of a full release build. The crates must be in cargo's cache (`cargo fetch`).
+# What may differ between two machines differs here: the folders of source, target and cargo home, the
+# number of jobs, umask, language, time zone and time. What must be the same, since it is part of what
+# is built: the tools, which the last lines name. A build takes minutes, the second one more of them,
+# since it has a single job. Where digests differ the binaries are kept. FOLDER: for the builds.
 set -eu
-cd "$(dirname "$0")/.."
 
-work=$(mktemp -d "${1:-${TMPDIR:-/tmp}}/reproducible.XXXXXX")
-trap 'rm -rf "$work"' EXIT
+against=
+if [ "${1:-}" = --against ]; then
+    against=$(realpath "$2")
+    shift 2
+fi
+cd "$(dirname "$0")/.."
+# Once, so that a commit made meanwhile is in neither.
+commit=$(git rev-parse HEAD)
 cargo fetch --quiet --locked
 home=${CARGO_HOME:-$HOME/.cargo}
+work=$(mktemp -d "${1:-${TMPDIR:-/tmp}}/reproducible.XXXXXX")
+keep=no
+trap '[ "$keep" = yes ] || rm -rf "$work"' EXIT
 
-# Of different lengths, so that no two paths agree by chance.
-for folder in one the-other-one; do
-    mkdir -p "$work/$folder/source" "$work/$folder/home"
-    git archive HEAD | tar -x -C "$work/$folder/source"
+# build NAME UMASK [VARIABLE=VALUE...]
+build() {
+    folder=$work/$1
+    umask "$2"
+    shift 2
+    mkdir -p "$folder/source" "$folder/home"
+    git archive "$commit" | tar -x -C "$folder/source"
     # The same downloads under another path: what of a home is not a download stays out.
     for part in registry git config.toml; do
-        [ ! -e "$home/$part" ] || ln -s "$home/$part" "$work/$folder/home/$part"
+        [ ! -e "$home/$part" ] || ln -s "$home/$part" "$folder/home/$part"
     done
-    echo "reproducible: building in $work/$folder"
-    env CARGO_HOME="$work/$folder/home" CARGO_TARGET_DIR="$work/$folder/built" \
-        "$work/$folder/source/scripts/build_release.sh" --quiet --offline
-    cp "$work/$folder/built/release/safelight" "$work/$folder.binary"
+    echo "reproducible: building in $folder ($*)"
+    env CARGO_HOME="$folder/home" CARGO_TARGET_DIR="$folder/built" "$@" \
+        "$folder/source/scripts/build_release.sh" --quiet --offline
+    cp "$folder/built/release/safelight" "$folder.binary"
     # Each build takes gigabytes.
-    rm -rf "$work/$folder"
-done
+    rm -rf "$folder"
+}
+
+# Of different lengths, so that no two paths agree by chance.
+build one 022 LC_ALL=C TZ=UTC
+if [ -z "$against" ]; then
+    build the-other-one 077 LC_ALL=C.UTF-8 TZ=Pacific/Auckland CARGO_BUILD_JOBS=1
+    against=$work/the-other-one.binary
+fi
 
 # sha256sum is coreutils, shasum comes with macOS.
 digest() {
@@ -34,12 +55,15 @@ digest() {
 }
 
 one=$(digest "$work/one.binary")
-other=$(digest "$work/the-other-one.binary")
-echo "$one  one"
-echo "$other  the other one"
+other=$(digest "$against")
+echo "$one  one, $(wc -c <"$work/one.binary") bytes"
+echo "$other  the other one, $(wc -c <"$against") bytes"
+rustc --version
+"${CC:-cc}" --version | head -n 1
+ld --version 2>/dev/null | head -n 1 || true
 if [ "$one" != "$other" ]; then
-    echo "reproducible: NO: the digests differ" >&2
-    cmp -l "$work/one.binary" "$work/the-other-one.binary" | wc -l >&2
+    keep=yes
+    echo "reproducible: NO: the digests differ; see $work" >&2
     exit 1
 fi
-echo "reproducible: yes ($(rustc --version))"
+echo "reproducible: yes, of $commit"

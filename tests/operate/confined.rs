@@ -35,6 +35,13 @@ fn libraries(file: &Path) -> BTreeSet<PathBuf> {
         .collect()
 }
 
+/// The program that is confined: the one of this build, or a release that
+/// `SAFELIGHT_TEST_RELEASE_BIN` names.
+#[expect(clippy::disallowed_methods, reason = "tests have no settings")]
+fn program() -> PathBuf {
+    std::env::var_os("SAFELIGHT_TEST_RELEASE_BIN").map_or_else(|| PROGRAM.into(), PathBuf::from)
+}
+
 /// The program under bubblewrap, and where its process is.
 struct Container {
     bubblewrap: Child,
@@ -65,15 +72,12 @@ impl Container {
                 "--new-session",
             ])
             .args(["--as-pid-1", "--proc", "/proc", "--dev", "/dev"])
-            .args([
-                "--ro-bind",
-                PROGRAM,
-                "/usr/local/bin/safelight",
-                "--ro-bind",
-            ])
+            .arg("--ro-bind")
+            .arg(program())
+            .args(["/usr/local/bin/safelight", "--ro-bind"])
             .arg(&library)
             .arg("/usr/local/lib/libonnxruntime.so");
-        let mut needed = libraries(Path::new(PROGRAM));
+        let mut needed = libraries(&program());
         needed.extend(libraries(&library));
         for file in needed {
             // What distroless/cc has: glibc, libgcc and libstdc++.

@@ -146,12 +146,17 @@ fn workflows_call_what_a_laptop_can_call() {
     }
     assert!(project(".github/workflows/ci.yml").contains("run: .ci/run\n"));
     let release = project(".github/workflows/release.yml");
-    for script in [
-        "scripts/reproducible.sh",
-        "scripts/build_release.sh",
-        "scripts/sbom.py",
-    ] {
+    for script in ["scripts/build_release.sh", "scripts/sbom.py"] {
         assert!(release.contains(script), "{script}");
         assert!(!project(script).is_empty());
     }
+    assert!(release.contains("run: make reproducible\n"));
+    assert!(project("Makefile").contains("\n\t@scripts/reproducible.sh\n"));
+    // What is compared is built the way that the shipped one and the image's one are.
+    let both = ["scripts/reproducible.sh", "Dockerfile"];
+    assert!(
+        both.iter()
+            .all(|file| project(file).contains("scripts/build_release.sh"))
+    );
+    assert!(project(".github/workflows/ci.yml").contains("- run: scripts/deny.sh\n"));
 }
