@@ -231,17 +231,11 @@ mod tests {
     #[test]
     fn dust_and_cracks_are_kept_and_compact_things_are_not() {
         let square = |side: u32| {
-            move |x: u32, y: u32| {
-                if x - 10 < side && y - 10 < side {
-                    250
-                } else {
-                    0
-                }
+            let inside = 10..10 + side;
+            move |x: u32, y: u32| match inside.contains(&x) && inside.contains(&y) {
+                true => 250,
+                false => 0,
             }
-        };
-        let square = |side: u32| {
-            let inside = square(side);
-            move |x: u32, y: u32| if x >= 10 && y >= 10 { inside(x, y) } else { 0 }
         };
         assert_eq!(kept(square(1)), 0, "grain");
         assert_eq!(kept(square(3)), 9, "dust");
@@ -252,7 +246,7 @@ mod tests {
         let fold = |x: u32, _: u32| if (50..58).contains(&x) { 250 } else { 0 };
         assert_eq!(kept(fold), 8 * 120);
         // A button apart from a scratch does not take it along.
-        let both = move |x: u32, y: u32| if x == 100 { 250 } else { square(12)(x, y) };
+        let both = |x: u32, y: u32| if x == 100 { 250 } else { square(12)(x, y) };
         assert_eq!(kept(both), 120);
     }
 
