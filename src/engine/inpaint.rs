@@ -184,7 +184,7 @@ mod tests {
             }
             let filled = fill(
                 frame.clone(),
-                holes,
+                holes.clone(),
                 &entry,
                 &Cancel::new(),
                 &mut |inputs| {

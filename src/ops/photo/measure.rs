@@ -52,8 +52,12 @@ const BLOCKY_QUALITY: u8 = 70;
 /// The blocking of a JPEG of quality 60 that was saved in another format since: clean pictures
 /// measure below 0.2.
 const BLOCKY: f32 = 1.5;
-/// The blocking from which on all of it is taken out, and that of which nothing would be.
+/// The blocking of which nothing would be taken out, and that from which on as much is as from a
+/// JPEG whose tables tell.
 const SURELY_BLOCKY: [f32; 2] = [1.0, 2.2];
+/// How much of what the net makes of a JPEG is taken: texture goes with its ringing. Of Kodak's
+/// pictures at quality 20 to 70 all of it has 0.05 dB and 0.007 of SSIM less than this.
+const JPEG_SHARE: f32 = 0.75;
 /// A picture that was blurred by a Gaussian of 1.3 pixels measures so.
 const BLURRED: f32 = 1.0;
 
@@ -94,11 +98,12 @@ impl Findings {
     /// Where tables do not tell, faint blocks may be what the picture shows.
     fn blocking_share(&self) -> f32 {
         let [none, all] = SURELY_BLOCKY;
-        match self.jpeg_quality {
+        let level = match self.jpeg_quality {
             Some(..=BLOCKY_QUALITY) => 1.0,
             _ if self.is_blocky() => ((self.blocking - none) / (all - none)).min(1.0),
             _ => 0.0,
-        }
+        };
+        JPEG_SHARE * level
     }
 
     /// Whether noise is to be seen.
