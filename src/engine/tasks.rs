@@ -269,7 +269,7 @@ impl Engine {
         };
         let done = work(entry, &mut |inputs| measured(&mut model, inputs), &help);
         if matches!(entry.resize, Resize::Tile | Resize::Whole) {
-            heap::give_back();
+            heap::trim();
         }
         done
     }

@@ -33,18 +33,6 @@ pub(super) fn one_for_all() -> bool {
     false
 }
 
-/// Gives the pages of the heap on which nothing lies back to the system: after work that took much
-/// of it, so that it is not held while the next work takes more. What lay there is overwritten.
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-pub fn give_back() {
-    // SAFETY: `malloc_trim` works on what malloc holds for itself.
-    unsafe { libc::malloc_trim(0) };
-}
-
-/// Other heaps do so by themselves, or not at all.
-#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-pub fn give_back() {}
-
 /// Asks for large pages under a block that is large itself (`madvise`, Linux). Pixels are written
 /// once from end to end, and the system clears and maps each page at its first touch: 48 MiB, the
 /// pixels of 12 MP, took 23 ms in pages of 4 KiB, where overwriting them takes 6.
@@ -73,7 +61,8 @@ pub(super) fn prefer_large_pages(block: *mut u8, size: usize) {
 pub(super) fn prefer_large_pages(_: *mut u8, _: usize) {}
 
 /// Gives pages of the heap that are free back to the system, as far as the system's heap can do
-/// that. Loading models leaves many: what a net is read from, and its weights in other forms.
+/// that. Loading models leaves many: what a net is read from, and its weights in other forms; so does
+/// running one over many tiles, and the next one's tensors would lie beside what it has left.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub fn trim() {
     // SAFETY: it takes locks of its own and changes nothing that is in use.

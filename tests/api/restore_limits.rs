@@ -155,9 +155,9 @@ fn memory_stays_within_what_was_reserved() {
             })
         });
         let picture = pictures::encoded(scratched, ImageFormat::Jpeg);
+        let url = format!("{path}&format=jpeg");
         let mut reserved: f64 = 0.0;
         thread::scope(|scope| {
-            let url = format!("{path}&format=jpeg");
             let work = scope.spawn(|| server.post(&url, "image/jpeg", &picture));
             while !work.is_finished() {
                 reserved = reserved.max(server.metric("safelight_memory_reserved_bytes"));
