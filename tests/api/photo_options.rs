@@ -1,6 +1,6 @@
 //! Every option of restore and enhance, as parameter and as form field.
 
-use image::ImageFormat;
+use image::{ImageFormat, Rgb, RgbImage};
 use safelight::ops::options::{Enhance, Options, Output, Restore, Spec};
 
 use crate::common::{Form, pictures, spawn};
@@ -51,14 +51,23 @@ fn every_option_of_photographs_works_alike_as_parameter_and_as_field() {
     listed(ENHANCE, Enhance::SPECS);
     listed(OUTPUT, Output::SPECS);
     let server = spawn(&[]);
-    // Brown, faded and a little noisy, so that each option has something to do.
-    let mut picture = pictures::noisy(&pictures::subject(160, 120), 4.0, 3);
-    for pixel in picture.pixels_mut() {
+    // A little noisy; brown and faded for the one, dim and in warm light for the other, so that
+    // each option has something to do.
+    let mut brown = pictures::noisy(&pictures::subject(160, 120), 4.0, 3);
+    for pixel in brown.pixels_mut() {
         let light = (u32::from(pixel[0]) + 2 * u32::from(pixel[1]) + u32::from(pixel[2])) / 4;
         pixel.0 = [70 + light * 11 / 20, 55 + light / 2, 35 + light * 9 / 20].map(|v| v as u8);
     }
-    let picture = pictures::encoded(picture, ImageFormat::Png);
-    for (route, own) in [("/v1/restore", RESTORE), ("/v1/enhance", ENHANCE)] {
+    let dim = RgbImage::from_fn(160, 120, |x, y| {
+        let bars = if (x / 20 + y / 20) % 2 == 0 { 25 } else { 0 };
+        Rgb([20 + x / 2 + bars, 20 + x / 2 + bars, 15 + y / 2 + bars].map(|v| v as u8))
+    });
+    let dim = pictures::noisy(&dim, 4.0, 5);
+    for (route, own, picture) in [
+        ("/v1/restore", RESTORE, brown),
+        ("/v1/enhance", ENHANCE, dim),
+    ] {
+        let picture = pictures::encoded(picture, ImageFormat::Png);
         for (base, name, value, changes) in own.iter().chain(OUTPUT) {
             let base = format!("{route}?{base}");
             let without = server.post(&base, "image/png", &picture);

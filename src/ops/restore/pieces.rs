@@ -253,7 +253,7 @@ mod tests {
     #[test]
     fn branches_that_meet_later_are_one_piece() {
         // Two arms of a V, one of them nowhere sure, and a W that joins four.
-        let v = |x: u32, y: u32| match (x == 10 + y, x == 110 - y) {
+        let v = |x: u32, y: u32| match (x == 10 + y, x + y == 110) {
             (true, _) if y <= 50 => 250,
             (_, true) if y <= 50 => 200,
             _ => 0,

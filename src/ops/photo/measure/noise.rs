@@ -114,7 +114,7 @@ mod tests {
         assert!(shot.sigma > 3.5 && shot.spread < 1.2, "{shot:?}");
         // Texture is here more and there less.
         let fur = (0..256 * 256u32).flat_map(|i| {
-            let wide = 3.0 + 14.0 * f64::from(i / 256 * 7 % 256) / 256.0;
+            let wide = 3.0 + 14.0 * f64::from(i / 256 / 16 * 7 % 16) / 16.0;
             [(120.0 + wide * gauss()).clamp(0.0, 255.0) as u8; 3]
         });
         let fur = measured(&Frame::new(256, 256, Layout::Rgb, fur.collect()));
