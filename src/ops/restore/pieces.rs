@@ -264,7 +264,7 @@ mod tests {
     #[test]
     fn a_picture_of_nothing_but_specks_takes_what_is_sure_by_itself() {
         let checks = |x: u32, y: u32| {
-            if (x + y) % 2 == 0 {
+            if (x + y).is_multiple_of(2) {
                 200 + 40 * u8::from(y < 4)
             } else {
                 0
