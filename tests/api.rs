@@ -17,6 +17,8 @@ mod inputs;
 mod options;
 #[path = "api/patience.rs"]
 mod patience;
+#[path = "api/photo_options.rs"]
+mod photo_options;
 #[path = "api/pipeline.rs"]
 mod pipeline;
 #[path = "api/pixels.rs"]
@@ -25,6 +27,8 @@ mod pixels;
 mod progress;
 #[path = "api/restore.rs"]
 mod restore;
+#[path = "api/restore_limits.rs"]
+mod restore_limits;
 #[path = "api/restore_steps.rs"]
 mod restore_steps;
 #[path = "api/transform.rs"]

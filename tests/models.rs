@@ -16,6 +16,8 @@ mod served;
 mod server;
 #[path = "models/standins.rs"]
 mod standins;
+#[path = "models/steps.rs"]
+mod steps;
 #[path = "models/tls.rs"]
 mod tls;
 

@@ -137,7 +137,7 @@ def main():
     args.add_argument("--program", required=True)
     args.add_argument("--pictures", default="../shared/data/eval/restore-kodak")
     args.add_argument("--limit", type=int, default=0)
-    args.add_argument("--rows", default="", help="comma-separated names; all where none is named")
+    args.add_argument("--rows", default="", help="names with a semicolon between them; all where none is named")
     args.add_argument("--quality", type=int, default=35, help="of the JPEG")
     args.add_argument("--keep", help="a folder for the pictures of each row")
     args = args.parse_args()
@@ -145,7 +145,7 @@ def main():
     clean = [cv2.cvtColor(cv2.imread(str(f)), cv2.COLOR_BGR2RGB) for f in files]
     print("| damage | input PSNR, SSIM | OpenCV | ours | least gain in PSNR |\n|---|---|---|---|---|")
     for name, kinds in ROWS:
-        if args.rows and name not in args.rows.split(","):
+        if args.rows and name not in args.rows.split(";"):
             continue
         chance = np.random.default_rng(11)
         with tempfile.TemporaryDirectory() as folder:

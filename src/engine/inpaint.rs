@@ -21,7 +21,7 @@ use crate::{
 /// As [`tiles::each`]; [`Error::Internal`] where the mask is not of the picture's size.
 pub fn fill(
     mut frame: Frame,
-    holes: &Mask,
+    mut holes: Mask,
     entry: &Entry,
     cancel: &Cancel,
     run: &mut Run<'_>,
@@ -29,11 +29,10 @@ pub fn fill(
     if (holes.width(), holes.height()) != (frame.width(), frame.height()) {
         return Err(Error::Internal);
     }
-    let mut open = holes.clone();
     let mut all = tiles::tiles(frame.width(), frame.height(), entry);
-    all.retain(|tile| has_hole(holes, tile.core));
+    all.retain(|tile| has_hole(&holes, tile.core));
     tiles::each(all, cancel, |tile| {
-        let output = tiles::first(run, inputs(&frame, &open, tile, entry))?;
+        let output = tiles::first(run, inputs(&frame, &holes, tile, entry))?;
         let share = |x, y: u32| f32::from(holes.row(y)[x as usize]) / 255.0;
         tensor::paste(&mut frame, tile.core, &output, tile.corner(), entry, share)?;
         let Rect {
@@ -42,9 +41,9 @@ pub fn fill(
             width,
             height,
         } = tile.core;
-        let row = open.width() as usize;
+        let row = holes.width() as usize;
         for y in y..y + height {
-            open.data_mut()[y as usize * row + x as usize..][..width as usize].fill(0);
+            holes.data_mut()[y as usize * row + x as usize..][..width as usize].fill(0);
         }
         Ok(())
     })?;
@@ -116,7 +115,7 @@ mod tests {
         let mut runs = 0;
         let filled = fill(
             frame.clone(),
-            &holes,
+            holes,
             &entry,
             &Cancel::new(),
             &mut |inputs| {
@@ -152,7 +151,7 @@ mod tests {
         let holes = Mask::new(64, 32, vec![255; 64 * 32]);
         let entry = entry("size = 32\noverlap = 8\nmultiple_of = 8\ninputs = ['image', 'mask']");
         let mut open = Vec::new();
-        fill(frame, &holes, &entry, &Cancel::new(), &mut |inputs| {
+        fill(frame, holes, &entry, &Cancel::new(), &mut |inputs| {
             open.push(inputs[1].sum());
             Ok(vec![paint(&inputs, 1.0)])
         })
@@ -185,7 +184,7 @@ mod tests {
             }
             let filled = fill(
                 frame.clone(),
-                &holes,
+                holes.clone(),
                 &entry,
                 &Cancel::new(),
                 &mut |inputs| {

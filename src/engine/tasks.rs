@@ -20,6 +20,7 @@ use crate::{
     cancel::Cancel,
     error::Error,
     frame::{Frame, Layout, Mask},
+    harden::heap,
 };
 
 /// All of these look at `cancel` before each run of a model, and tell it how far they are. Their
@@ -84,7 +85,7 @@ impl Engine {
         &self,
         name: Option<&str>,
         frame: Frame,
-        holes: &Mask,
+        holes: Mask,
         cancel: &Cancel,
     ) -> Result<Frame, Error> {
         self.with(self.known(Task::Inpaint, name)?, cancel, |entry, run| {
@@ -192,10 +193,10 @@ impl Engine {
             Task::Cutout => 0,
             Task::Restore | Task::Deblur => frame,
             Task::Scratch => pixels,
-            // A copy of the mask; models that take the picture as it is also get it as numbers.
+            // Models that take the picture as it is get it as numbers.
             Task::Inpaint => match entry.resize {
-                Resize::Whole => pixels * (1 + 2 * 4 * 4),
-                _ => pixels,
+                Resize::Whole => pixels * 2 * 4 * 4,
+                _ => 0,
             },
             // Alpha grows on its own.
             Task::Upscale => {
@@ -238,7 +239,7 @@ impl Engine {
             Task::Scratch => self.damage(name, frame, cancel).map(drop),
             Task::Inpaint => {
                 let hole = Mask::new(frame.width(), frame.height(), vec![255; frame.pixels()]);
-                self.inpaint(name, frame.clone(), &hole, cancel).map(drop)
+                self.inpaint(name, frame.clone(), hole, cancel).map(drop)
             }
             Task::Upscale => self.upscale(name, frame, entry.factor, cancel).map(drop),
             Task::Colorize => self.colorize(name, frame.clone(), cancel).map(drop),
@@ -286,6 +287,10 @@ impl Engine {
             let run = move |inputs| measured(&mut model, inputs);
             Some(Box::new(run) as Box<Run<'_>>)
         };
-        work(entry, &mut |inputs| measured(&mut model, inputs), &help)
+        let done = work(entry, &mut |inputs| measured(&mut model, inputs), &help);
+        if matches!(entry.resize, Resize::Tile | Resize::Whole) {
+            heap::trim();
+        }
+        done
     }
 }

@@ -14,6 +14,8 @@ pub struct Hardening {
 /// Hardens this process. Call it first in `main`, before any thread exists.
 pub fn harden() -> Hardening {
     no_telemetry();
+    // Where it is refused a job takes more memory, and no more than that.
+    super::heap::one_for_all();
     Hardening {
         not_dumpable: not_dumpable(),
         no_core: no_core(),

@@ -104,8 +104,7 @@ fn better(
     let share = match options.denoise {
         Denoise::Share(share) => share,
         Denoise::Auto if engine.entry(Task::Restore, None).is_err() => 0.0,
-        Denoise::Auto if found.is_blocky() => 1.0,
-        Denoise::Auto => found.noise_share(),
+        Denoise::Auto => found.cleaning_share(),
     };
     let mut frame = frame;
     if share > 0.0 {

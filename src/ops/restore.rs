@@ -6,6 +6,7 @@
 //! fewer pixels.
 
 mod damage;
+mod pieces;
 mod report;
 mod todo;
 
@@ -102,9 +103,11 @@ pub fn outline(
     let name = options.model.as_ref().map(|model| model.0.as_str());
     let mut most = photo::measure::PEAK_BYTES;
     if todo.scratches {
-        // The mask, and the same grown.
-        most = most.max(run(Task::Scratch) + pixels);
-        most = most.max(run(Task::Inpaint) + 2 * pixels);
+        // The net's guess becomes the mask in its place.
+        most = most
+            .max(run(Task::Scratch))
+            .max(pixels + pieces::peak_bytes(pixels));
+        most = most.max(run(Task::Inpaint) + pixels);
     }
     if todo.denoise || todo.dejpeg {
         most = most.max(nets::peak_bytes(engine, Task::Restore, name, shape));
@@ -247,7 +250,7 @@ impl Work {
             Some(mask) => Ok(damage::given(mask, &frame)),
             None => engine
                 .damage(None, &frame, &cancel.part(0.0, 1.0))
-                .map(|mask| damage::holes(&mask)),
+                .map(damage::holes),
         })?;
         let share = damage::share(&holes);
         self.found.scratches = Some(share);
@@ -263,7 +266,7 @@ impl Work {
             self.ran.note(engine.entry(Task::Scratch, None)?);
         }
         self.ran.note(engine.entry(Task::Inpaint, None)?);
-        let run = || engine.inpaint(None, frame, &holes, cancel);
+        let run = || engine.inpaint(None, frame, holes, cancel);
         context.stages.time("scratches", run)
     }
 
@@ -282,9 +285,8 @@ impl Work {
             true => "denoise",
             false => "dejpeg",
         };
-        let measured = &self.found.measured;
-        let share = match self.auto && !self.todo.dejpeg {
-            true => measured.noise_share(),
+        let share = match self.auto {
+            true => self.found.measured.cleaning_share(),
             false => 1.0,
         };
         let run = || engine.restore(Task::Restore, name, frame, share, cancel);

@@ -1,11 +1,9 @@
 //! Each step of a restoration, asked for by name and chosen by what is measured; and its report.
 
-use std::fs;
-
 use image::{GrayImage, ImageFormat, Luma, Rgb, RgbImage, imageops};
 use serde_json::Value;
 
-use crate::common::{Answer, Form, Server, pictures, shared, skip, spawn};
+use crate::common::{Answer, Form, Server, pictures, spawn};
 
 /// A scene with all tones, many colours and sharp edges.
 fn scene(width: u32, height: u32) -> RgbImage {
@@ -381,66 +379,4 @@ fn tiles_leave_no_seam() {
     }
     assert!(differs < width * height / 100, "{differs}");
     server.assert_books_balance();
-}
-
-/// Modern photographs pass nearly untouched (40 dB).
-#[test]
-fn clean_photographs_are_left_alone() {
-    let Some(folder) = shared("data/eval/restore-kodak") else {
-        return skip("clean_photographs_are_left_alone", "../shared/data");
-    };
-    let server = spawn(&[]);
-    let mut seen = 0;
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let bytes = fs::read(&path).unwrap();
-        let answer = server.post("/v1/restore?format=png", "image/png", &bytes);
-        assert_eq!(answer.status, 200);
-        let before = pictures::decoded(&bytes).to_rgb8();
-        let apart = pictures::error(&answer.picture().to_rgb8(), &before);
-        // 20 log10(255 / 2.55) is 40.
-        assert!(apart <= 2.55, "{}: {apart}", path.display());
-        seen += 1;
-    }
-    assert!(seen >= 20, "{seen}");
-    server.assert_books_balance();
-}
-
-/// What a job reserves is at least what it takes.
-#[cfg(target_os = "linux")]
-#[test]
-fn memory_stays_within_what_was_reserved() {
-    use std::{thread, time::Duration};
-    let high = |server: &Server| -> Option<f64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", server.pid())).ok()?;
-        let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-        Some(line.split_whitespace().nth(1)?.parse::<f64>().ok()? * 1024.0)
-    };
-    let large = "steps=denoise,deblur,fade,contrast&strength=0.5";
-    for (query, size) in [(large, (1800, 1400)), ("scale=2", (700, 500))] {
-        // A process of its own for each: what the C heap keeps of one job is not the next one's.
-        let server = spawn(&["--workers=2"]);
-        let Some(before) = high(&server) else {
-            return skip(
-                "memory_stays_within_what_was_reserved",
-                "/proc of another process",
-            );
-        };
-        let picture = pictures::encoded(scene(size.0, size.1), ImageFormat::Jpeg);
-        let path = format!("/v1/restore?format=jpeg&{query}");
-        let mut reserved: f64 = 0.0;
-        thread::scope(|scope| {
-            let work = scope.spawn(|| server.post(&path, "image/jpeg", &picture));
-            while !work.is_finished() {
-                reserved = reserved.max(server.metric("safelight_memory_reserved_bytes"));
-                thread::sleep(Duration::from_millis(20));
-            }
-            assert_eq!(work.join().unwrap().status, 200, "{query}");
-        });
-        let grown = high(&server).unwrap() - before;
-        // What stays from the first use of a library, and the upload, are not part of a job.
-        assert!(grown < reserved + 96e6, "{query}: {grown} of {reserved}");
-        assert!(reserved < 1.2e9, "{query}: {reserved}");
-        server.assert_books_balance();
-    }
 }

@@ -314,7 +314,9 @@ impl Bench<'_> {
             Task::Inpaint => {
                 let holes = damage::scratches(width, height, seed);
                 let before = damage::marked(&damaged, &holes);
-                let after = self.engine.inpaint(name, before.clone(), &holes, cancel)?;
+                let after = self
+                    .engine
+                    .inpaint(name, before.clone(), holes.clone(), cancel)?;
                 let seconds = start.elapsed().as_secs_f64();
                 let inside = |i: usize| holes.data()[i] > 0;
                 let score = |frame| metrics::psnr(frame, clean, inside);

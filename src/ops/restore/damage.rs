@@ -1,32 +1,24 @@
 //! Masks of damage: from a model's guess, or from a client's picture, to holes that are filled.
 
+use super::pieces;
 use crate::{
     frame::{Filter, Frame, Mask},
     ops::photo::measure::luma,
 };
 
-/// From this probability (0.7, in 255ths) on a pixel counts as damaged. From 0.5 on more of the faint
-/// scratches are found, and an eye in an old portrait too.
-const DAMAGED: u8 = 178;
-/// By how many pixels a guess is grown: the soft edge of a scratch is damaged too, and would be
-/// taken for a neighbour by what fills the hole.
-const GROWN: usize = 2;
 /// Less than this share of damaged pixels is not worth the risk that it is none; more than that is
 /// no damage, but what the picture is like.
 const PLAUSIBLE: std::ops::Range<f32> = 0.0002..0.3;
 
-/// The holes of a model's guess: where it is sure, and a little around it, softly.
-pub fn holes(guess: &Mask) -> Mask {
-    let sure = |&v: &u8| if v >= DAMAGED { 255 } else { 0 };
-    let mut core = Mask::new(
-        guess.width(),
-        guess.height(),
-        guess.data().iter().map(sure).collect(),
-    );
-    grow(&mut core, GROWN, 0);
-    // One more pixel is half taken.
-    grow(&mut core, 1, 128);
-    core
+/// The holes of a model's guess: what is surely damage, and two pixels around it, the outer one
+/// half taken. The soft edge of a scratch is damaged too, and would be taken for a neighbour by
+/// what fills the hole.
+pub fn holes(guess: Mask) -> Mask {
+    let mut holes = guess;
+    pieces::keep_damage(&mut holes);
+    grow(&mut holes, 255);
+    grow(&mut holes, 128);
+    holes
 }
 
 /// The holes that a client's picture shows: what is light in it, and not transparent.
@@ -52,47 +44,34 @@ pub fn is_plausible(share: f32) -> bool {
     PLAUSIBLE.contains(&share)
 }
 
-/// Grows what is above 0 by a square of `radius` pixels around each; new pixels get `value`, or
-/// that of their neighbour where it is 0.
-fn grow(mask: &mut Mask, radius: usize, value: u8) {
+/// Grows what is above 0 by one pixel in each direction, corners included: those get `value`.
+fn grow(mask: &mut Mask, value: u8) {
     let (w, h) = (mask.width() as usize, mask.height() as usize);
     let data = mask.data_mut();
-    let spread = |old: u8, near: u8| match (old, near) {
-        (0, 0) => 0,
-        (0, near) => {
-            if value > 0 {
-                value
-            } else {
-                near
+    // What was there in the rows above, at and below, one pixel wider on both sides.
+    let across = |row: &[u8]| -> Vec<bool> {
+        let near = |x: usize| {
+            row[x.saturating_sub(1)..(x + 2).min(w)]
+                .iter()
+                .any(|&v| v > 0)
+        };
+        (0..w).map(near).collect()
+    };
+    let mut above = vec![false; w];
+    let mut here = across(&data[..w]);
+    for y in 0..h {
+        let below = match y + 1 < h {
+            true => across(&data[(y + 1) * w..(y + 2) * w]),
+            false => vec![false; w],
+        };
+        let row = &mut data[y * w..(y + 1) * w];
+        for (x, v) in row.iter_mut().enumerate() {
+            if *v == 0 && (above[x] || here[x] || below[x]) {
+                *v = value;
             }
         }
-        (old, _) => old,
-    };
-    for row in data.chunks_exact_mut(w) {
-        grow_line(w, radius, |i| row[i], spread)
-            .into_iter()
-            .enumerate()
-            .for_each(|(i, v)| row[i] = v);
+        (above, here) = (here, below);
     }
-    for x in 0..w {
-        let column = grow_line(h, radius, |i| data[i * w + x], spread);
-        for (y, v) in column.into_iter().enumerate() {
-            data[y * w + x] = v;
-        }
-    }
-}
-
-fn grow_line(
-    length: usize,
-    radius: usize,
-    at: impl Fn(usize) -> u8,
-    spread: impl Fn(u8, u8) -> u8,
-) -> Vec<u8> {
-    let near = |i: usize| {
-        let around = i.saturating_sub(radius)..(i + radius + 1).min(length);
-        around.map(&at).max().unwrap_or(0)
-    };
-    (0..length).map(|i| spread(at(i), near(i))).collect()
 }
 
 #[cfg(test)]
@@ -103,15 +82,21 @@ mod tests {
     #[test]
     fn holes_are_grown_with_a_soft_edge() {
         let mut guess = Mask::new(20, 20, vec![60; 400]);
-        guess.data_mut()[10 * 20 + 10] = 200;
-        let holes = holes(&guess);
+        for x in 8..12 {
+            guess.data_mut()[10 * 20 + x] = 240;
+        }
+        let holes = holes(guess);
         assert_eq!(
-            holes.row(10)[6..15],
-            [0, 128, 255, 255, 255, 255, 255, 128, 0]
+            holes.row(10)[5..15],
+            [0, 128, 255, 255, 255, 255, 255, 255, 128, 0]
         );
-        assert_eq!(holes.data()[7 * 20 + 10], 128);
-        assert_eq!(holes.data()[6 * 20 + 10], 0);
-        assert_eq!(share(&holes), 25.0 / 400.0);
+        assert_eq!(holes.row(9)[6..8], [128, 255]);
+        assert_eq!(holes.row(8)[5..8], [0, 128, 128]);
+        assert_eq!(holes.row(7)[10], 0);
+        assert_eq!(share(&holes), 18.0 / 400.0);
+        let mut corner = Mask::new(3, 2, vec![255, 0, 0, 0, 0, 0]);
+        grow(&mut corner, 9);
+        assert_eq!(corner.data(), [255, 9, 0, 9, 9, 0]);
     }
 
     #[test]

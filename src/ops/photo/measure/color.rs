@@ -1,7 +1,7 @@
 //! Tones and colours: how much of their range is used, whether there is colour at all, and of
 //! what colour nothing in the picture is free.
 
-use super::spread;
+use super::{rank, spread};
 use crate::{frame::Frame, ops::photo::light};
 
 /// What kinds of colour there are.
@@ -265,15 +265,6 @@ fn hues(blocks: &[Block]) -> (Tone, f32) {
         true => (Tone::Tinted, cast),
         false => (Tone::Color, cast),
     }
-}
-
-/// The value below which a share of all lies.
-fn rank(values: &mut [f32], share: f32) -> f32 {
-    if values.is_empty() {
-        return 0.0;
-    }
-    let at = ((values.len() as f32 * share) as usize).min(values.len() - 1);
-    *values.select_nth_unstable_by(at, f32::total_cmp).1
 }
 
 #[cfg(test)]
