@@ -75,12 +75,37 @@ fn schemathesis_finds_no_answer_that_the_document_does_not_promise() {
         "it did try: {}",
         ran.text()
     );
+    write_summary(ran.text());
     let metrics = server.metrics();
     let failed = |(name, _): &(&String, &f64)| {
         name.starts_with("safelight_requests_total") && name.contains("outcome=\"failed\"")
     };
     assert_eq!(metrics.iter().find(failed), None, "no answer was a 5xx");
     server.assert_books_balance();
+}
+
+/// With `SAFELIGHT_WRITE_TABLE=1`, puts what schemathesis says at its end into docs/openapi.md. It is
+/// not compared: how many requests it makes up in its time depends on the machine.
+#[allow(clippy::disallowed_methods, reason = "tests read their own switches")]
+fn write_summary(text: &str) {
+    if std::env::var_os("SAFELIGHT_WRITE_TABLE").is_none() {
+        return;
+    }
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/openapi.md");
+    let document = fs::read_to_string(file).unwrap();
+    let (before, rest) = document.split_once("<!-- summary -->\n").unwrap();
+    let (_, after) = rest.split_once("<!-- /summary -->").unwrap();
+    let summary = text.split_once("API Operations:").expect("a summary").1;
+    let lines = summary.lines().filter(|line| !line.starts_with("Seed"));
+    let lines: Vec<_> = lines
+        .map(|line| format!("    {line}").trim_end().to_owned())
+        .collect();
+    let summary = lines.join("\n");
+    let written = format!(
+        "{before}<!-- summary -->\n\n    API Operations:{}\n\n<!-- /summary -->{after}",
+        summary.trim_end()
+    );
+    fs::write(file, written).unwrap();
 }
 
 #[test]
