@@ -97,8 +97,8 @@ bench: build ## the benchmarks, which write the tables of docs/performance.md (`
 		echo "benches/$$1.py"; name=$$1; shift; \
 		"$(TEST_VENV)/bin/python" -B benches/$$name.py --write "$$program" "$$@"; }; \
 	run png $(BENCH_PICTURES) && \
-	run curves $(firstword $(BENCH_PICTURES)) && \
-	run queue $(firstword $(BENCH_PICTURES))
+	run curves $(lastword $(BENCH_PICTURES)) && \
+	run queue $(lastword $(BENCH_PICTURES))
 
 # Two full release builds, so it is no part of .ci/run.
 reproducible: check-tools ## build the release twice and compare the digests

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What each `compression` of PNG, and lossless WebP, makes of real cutouts: benches/png.py PROGRAM PICTURE...
 
-Each picture is cut out once; the cutout then goes through `transform`, which only decodes and encodes,
+The pictures are cut out once; the cutouts then go through `transform`, which only decodes and encodes,
 with each setting. Beside them the same pixels as Pillow writes them at level 6, which is what rembg
 answers: bytes against Pillow's (the mean of the pictures' ratios, and the worst), and processor time to
 encode a megapixel. That is the time of the whole command less that of one with nearly nothing to
@@ -48,28 +48,28 @@ def main():
     parser = served.parser(__doc__)
     parser.add_argument("pictures", nargs="+")
     given = parser.parse_args()
-    program = given.program
-    sizes = {name: [] for name in ["Pillow, level 6", *SETTINGS]}
-    times = {name: [] for name in sizes}
+    sizes, times = {}, {}
     with tempfile.TemporaryDirectory() as folder:
-        cutout, out = pathlib.Path(folder, "cutout.png"), pathlib.Path(folder, "out")
-        for picture in given.pictures:
-            cut = [program, "remove-background", picture, "-o", cutout, "--force", "--format=png"]
-            subprocess.run(cut, check=True)
-            with Image.open(cutout) as opened:
-                megapixels = opened.width * opened.height / 1e6
-            reference, seconds = pillow(cutout)
-            sizes["Pillow, level 6"].append(1.0)
-            times["Pillow, level 6"].append(seconds / megapixels)
-            command = [program, "transform", cutout, "-o", out, "--force"]
-            rest = min(cpu(command + CHEAPEST) for _ in range(3))
-            for name, options in SETTINGS.items():
-                seconds = min(cpu(command + options) for _ in range(3)) - rest
-                sizes[name].append(out.stat().st_size / reference)
-                times[name].append(seconds / megapixels)
+        cutouts, out = pathlib.Path(folder, "cutouts"), pathlib.Path(folder, "out")
+        cut = [given.program, "remove-background", *given.pictures, "-o", f"{cutouts}/"]
+        subprocess.run([*cut, "--format=png"], check=True)
+        files = sorted(cutouts.iterdir())
+        megapixels = 0
+        for file in files:
+            with Image.open(file) as opened:
+                megapixels += opened.width * opened.height / 1e6
+        reference = [pillow(file) for file in files]
+        command = [given.program, "transform", cutouts, "-o", f"{out}/", "--force", "--jobs=1"]
+        rest = min(cpu(command + CHEAPEST) for _ in range(5))
+        for name, options in SETTINGS.items():
+            times[name] = min(cpu(command + options) for _ in range(5)) - rest
+            made = (next(out.glob(f"{file.stem}.{options[0][9:]}")) for file in files)
+            sizes[name] = [new.stat().st_size / old for new, (old, _) in zip(made, reference)]
+    sizes["Pillow, level 6"] = [1.0]
+    times["Pillow, level 6"] = sum(seconds for _, seconds in reference)
     rows = [["", "bytes, mean", "bytes, worst", "CPU ms a megapixel"]]
     for name, ratios in sizes.items():
-        mean, cost = sum(ratios) / len(ratios), 1000 * sum(times[name]) / len(ratios)
+        mean, cost = sum(ratios) / len(ratios), 1000 * times[name] / megapixels
         rows.append([name, f"{mean:.2f} x", f"{max(ratios):.2f} x", f"{cost:.0f}"])
     served.publish("png", rows, given.write)
 

@@ -75,7 +75,7 @@ fn schemathesis_finds_no_answer_that_the_document_does_not_promise() {
         "it did try: {}",
         ran.text()
     );
-    write_summary(ran.text());
+    write_summary(&ran.text());
     let metrics = server.metrics();
     let failed = |(name, _): &(&String, &f64)| {
         name.starts_with("safelight_requests_total") && name.contains("outcome=\"failed\"")

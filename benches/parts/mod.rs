@@ -85,4 +85,7 @@ pub fn cut_out(file: &[u8], mut around: impl FnMut(&'static str, &mut dyn FnMut(
     around("encode", &mut || {
         black_box(codec::encode(&cutout, &Encoding::new(Encoded::Png)).unwrap());
     });
+    // What is freed is overwritten first, where the service's allocator is in use.
+    let mut all = Some((frame, coarse, matte, cutout));
+    around("free", &mut || drop(all.take()));
 }
