@@ -15,7 +15,7 @@ use super::{
     due::Due,
     error::{problem, status},
     guard::{Gate, caught},
-    receipt::Wanted,
+    receipt::receipted,
     upload::{self, Expected, Upload},
 };
 use crate::{
@@ -53,32 +53,25 @@ pub(super) async fn operate_telling(
     state: Data<AppState>,
     tell: fn(&mut HttpResponseBuilder, &Request),
 ) -> HttpResponse {
-    let mut request = state.begin(recipe.name());
-    let wanted = match Wanted::read(&http, state.signer.as_ref()) {
-        Ok(wanted) => wanted,
-        Err(error) => return failed(&error, request),
+    let work = async |mut request: Request, spool| {
+        let watched = match state.board.put_up(&http) {
+            Ok(watched) => watched,
+            Err(error) => return failed(&error, request),
+        };
+        let work = async {
+            let told = &watched.progress;
+            let work = process(recipe, &http, payload, &state, &spool, told, &mut request);
+            let (answer, lease) = work.await?;
+            let mut head = head(&answer, &request);
+            tell(&mut head, &request);
+            Ok((head, answer.bytes, lease))
+        };
+        match caught(work).await {
+            Ok((mut head, bytes, lease)) => head.body(Guarded::new(bytes, lease, request)),
+            Err(error) => failed(&error, request),
+        }
     };
-    let watched = match state.board.put_up(&http) {
-        Ok(watched) => watched,
-        Err(error) => return failed(&error, request),
-    };
-    let spool = state.spool_for(wanted.as_ref());
-    let work = async {
-        let told = &watched.progress;
-        let work = process(recipe, &http, payload, &state, &spool, told, &mut request);
-        let (answer, lease) = work.await?;
-        let mut head = head(&answer, &request);
-        tell(&mut head, &request);
-        Ok((head, answer.bytes, lease))
-    };
-    let mut response = match caught(work).await {
-        Ok((mut head, bytes, lease)) => head.body(Guarded::new(bytes, lease, request)),
-        Err(error) => failed(&error, request),
-    };
-    if let Some(wanted) = wanted {
-        wanted.put_into(&mut response);
-    }
-    response
+    receipted(&http, &state, recipe.name(), failed, work).await
 }
 
 async fn process(
@@ -267,27 +260,20 @@ pub(super) fn shown(error: &Error) -> &Error {
 
 /// `POST /v1/inspect`: what the header of a picture says.
 pub async fn inspect(http: HttpRequest, payload: Payload, state: Data<AppState>) -> HttpResponse {
-    let mut request = state.begin("inspect");
-    let wanted = match Wanted::read(&http, state.signer.as_ref()) {
-        Ok(wanted) => wanted,
-        Err(error) => return failed(&error, request),
-    };
-    let spool = state.spool_for(wanted.as_ref());
-    let work = inspected(&http, payload, &state, &spool, &mut request);
-    let mut response = match caught(work).await {
-        Ok(facts) => {
-            let mut response = HttpResponse::Ok();
-            response.insert_header(("X-Request-Id", request.id.as_str()));
-            response.insert_header(("Server-Timing", request.stages.server_timing()));
-            request.succeeded();
-            response.json(facts)
+    let work = async |mut request: Request, spool| {
+        let work = inspected(&http, payload, &state, &spool, &mut request);
+        match caught(work).await {
+            Ok(facts) => {
+                let mut response = HttpResponse::Ok();
+                response.insert_header(("X-Request-Id", request.id.as_str()));
+                response.insert_header(("Server-Timing", request.stages.server_timing()));
+                request.succeeded();
+                response.json(facts)
+            }
+            Err(error) => failed(&error, request),
         }
-        Err(error) => failed(&error, request),
     };
-    if let Some(wanted) = wanted {
-        wanted.put_into(&mut response);
-    }
-    response
+    receipted(&http, &state, "inspect", failed, work).await
 }
 
 async fn inspected(
@@ -353,10 +339,5 @@ impl AppState {
     /// What an upload is held to: the settings, and the gate that may close over it.
     pub fn door(&self) -> (&Settings, &Gate) {
         (&self.settings, &self.gate)
-    }
-
-    /// The spool for a request's inputs; they are witnessed where a receipt will speak of them.
-    pub fn spool_for(&self, wanted: Option<&Wanted<'_>>) -> Spool {
-        wanted.map_or_else(|| self.spool.clone(), |wanted| wanted.spool(&self.spool))
     }
 }

@@ -19,6 +19,7 @@ mod receipt;
 mod routes;
 mod service;
 mod statements;
+mod statuses;
 mod unshare;
 mod upload;
 

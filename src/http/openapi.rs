@@ -23,6 +23,7 @@ use schemas::{binary, header_schema, id_schema, problem_schema, schema, text_pro
 use super::{
     due, progress, receipt,
     routes::{Route, Takes, routes},
+    statuses,
 };
 use crate::{
     config::Compat,
@@ -336,28 +337,8 @@ fn with_key(operation: OperationBuilder) -> OperationBuilder {
 
 /// Every error has the same body; which statuses there are follows from the closed list of codes.
 fn errors(mut operation: OperationBuilder) -> OperationBuilder {
-    const STATUSES: &[(&str, &str)] = &[
-        ("400", "The request is wrong."),
-        (
-            "401",
-            "An API key is needed, or the one sent is not known; see WWW-Authenticate.",
-        ),
-        ("403", "The API key does not allow this operation."),
-        ("408", "The upload was too slow."),
-        ("413", "The body is too large."),
-        ("415", "The format is unknown or disabled."),
-        ("422", "The picture cannot be worked on."),
-        (
-            "429",
-            "Too fast, or the key's megapixels are used up; see Retry-After.",
-        ),
-        ("500", "The service failed."),
-        ("503", "The service is full or stopping; see Retry-After."),
-        ("504", "The work took too long."),
-        ("507", "The spool is full; see Retry-After."),
-    ];
     operation = with_key(operation);
-    for (status, about) in STATUSES {
+    for (status, about) in statuses::ALL {
         let content = Content::new(Some(Ref::from_schema_name("Problem")));
         let response = ResponseBuilder::new().description(*about);
         operation = operation.response(

@@ -12,9 +12,11 @@ use actix_web::{
     http::header::{HeaderName, HeaderValue},
 };
 
+use super::AppState;
 use crate::{
     ephemeral::{Spool, Witness},
     error::Error,
+    observe::Request,
     receipt::{MAX_NONCE, Signer, is_nonce},
 };
 
@@ -25,8 +27,33 @@ pub const NONCE: &str = "Deletion-Receipt-Nonce";
 /// The header that asks for hashes.
 pub const DIGEST: &str = "Deletion-Receipt-Digest";
 
+/// Answers a request whose picture may get a receipt: `work` has the request, under the name
+/// `operation`, and the spool whose inputs the receipt speaks of; `refuse` answers a wrong wish.
+pub async fn receipted(
+    http: &HttpRequest,
+    state: &AppState,
+    operation: &'static str,
+    refuse: impl FnOnce(&Error, Request) -> HttpResponse,
+    work: impl AsyncFnOnce(Request, Spool) -> HttpResponse,
+) -> HttpResponse {
+    let request = state.begin(operation);
+    let wanted = match Wanted::read(http, state.signer.as_ref()) {
+        Ok(wanted) => wanted,
+        Err(error) => return refuse(&error, request),
+    };
+    let spool = match &wanted {
+        Some(wanted) => state.spool.witnessed(&wanted.witness),
+        None => state.spool.clone(),
+    };
+    let mut response = work(request, spool).await;
+    if let Some(wanted) = wanted {
+        wanted.put_into(&mut response);
+    }
+    response
+}
+
 /// What one request is to know of its inputs.
-pub struct Wanted<'a> {
+struct Wanted<'a> {
     signer: &'a Signer,
     nonce: Option<String>,
     witness: Witness,
@@ -38,7 +65,7 @@ impl<'a> Wanted<'a> {
     ///
     /// # Errors
     /// [`Error::BadValue`], before anything of the body is read.
-    pub fn read(http: &HttpRequest, signer: Option<&'a Signer>) -> Result<Option<Self>, Error> {
+    fn read(http: &HttpRequest, signer: Option<&'a Signer>) -> Result<Option<Self>, Error> {
         let Some(signer) = signer else {
             return Ok(None);
         };
@@ -62,15 +89,10 @@ impl<'a> Wanted<'a> {
         }))
     }
 
-    /// The spool for the inputs that the receipt is to speak of.
-    pub fn spool(&self, spool: &Spool) -> Spool {
-        spool.witnessed(&self.witness)
-    }
-
     /// Puts the receipt into an answer, good or bad: where a picture is refused it is gone as well.
     /// Where no byte of an input came there is nothing to speak of; neither is there while one is
     /// still open, which the order of a request excludes.
-    pub fn put_into(self, response: &mut HttpResponse) {
+    fn put_into(self, response: &mut HttpResponse) {
         let inputs = self.witness.all_ended().unwrap_or_default();
         let receipt = self.signer.sign(&inputs, self.nonce.as_deref());
         if let Some(value) = receipt.and_then(|text| HeaderValue::try_from(text).ok()) {

@@ -14,8 +14,8 @@ use super::{
         error::{self, head, status},
         guard::caught,
         images::{self, pairs, query_pairs, shown},
-        receipt::Wanted,
-        service,
+        receipt::receipted,
+        service, statuses,
         upload::Expected,
     },
     Contract, NO_URLS, SCOPE, field,
@@ -86,26 +86,6 @@ const FIELDS: &[Spec] = &[
         "A hard mask: what is above this value of 255, and nothing else.",
     ),
 ];
-const ERRORS: &[(&str, &str)] = &[
-    ("400", "The request is wrong."),
-    (
-        "401",
-        "An API key is needed, or the one sent is not known; see WWW-Authenticate.",
-    ),
-    ("403", "The API key does not allow this operation."),
-    ("408", "The upload was too slow."),
-    ("413", "The body is too large."),
-    ("415", "The format is unknown or disabled."),
-    ("422", "The picture cannot be worked on."),
-    (
-        "429",
-        "Too fast, or the key's megapixels are used up; see Retry-After.",
-    ),
-    ("500", "The service failed."),
-    ("503", "The service is full or stopping; see Retry-After."),
-    ("504", "The work took too long."),
-    ("507", "The spool is full; see Retry-After."),
-];
 
 /// `POST /`.
 pub const POST: Contract = Contract {
@@ -118,7 +98,7 @@ pub const POST: Contract = Contract {
     files: &[("file", "The picture.")],
     bodies: &[],
     answers: &["image/png"],
-    errors: ERRORS,
+    errors: statuses::ALL,
     error: "BackgroundremoverError",
 };
 /// `GET /`, which fetches nothing.
@@ -133,25 +113,18 @@ pub const GET: Contract = Contract {
 
 /// `POST /`.
 pub async fn post(http: HttpRequest, payload: Payload, state: Data<AppState>) -> HttpResponse {
-    let mut request = state.begin(NAME);
-    let wanted = match Wanted::read(&http, state.signer.as_ref()) {
-        Ok(wanted) => wanted,
-        Err(error) => return refused(&error, request),
+    let work = async |mut request: Request, spool| {
+        let work = async {
+            let work = process(&http, payload, &state, &spool, &mut request);
+            let (answer, lease) = work.await?;
+            Ok((images::head(&answer, &request), answer.bytes, lease))
+        };
+        match caught(work).await {
+            Ok((mut head, bytes, lease)) => head.body(Guarded::new(bytes, lease, request)),
+            Err(error) => refused(&error, request),
+        }
     };
-    let spool = state.spool_for(wanted.as_ref());
-    let work = async {
-        let work = process(&http, payload, &state, &spool, &mut request);
-        let (answer, lease) = work.await?;
-        Ok((images::head(&answer, &request), answer.bytes, lease))
-    };
-    let mut response = match caught(work).await {
-        Ok((mut head, bytes, lease)) => head.body(Guarded::new(bytes, lease, request)),
-        Err(error) => refused(&error, request),
-    };
-    if let Some(wanted) = wanted {
-        wanted.put_into(&mut response);
-    }
-    response
+    receipted(&http, &state, NAME, refused, work).await
 }
 
 /// `GET /`: the demo page; with `url`, the refusal to fetch it.

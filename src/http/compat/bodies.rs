@@ -3,6 +3,8 @@
 
 use std::io::{BufRead, BufReader, Read};
 
+use actix_web::web;
+
 use super::{
     super::{
         b64,
@@ -13,6 +15,7 @@ use super::{
 use crate::{
     ephemeral::{Ephemeral, Reason, Spool},
     error::Error,
+    harden::stack::scrubbed,
 };
 
 /// Bytes of a field's name at most.
@@ -55,10 +58,15 @@ impl Reader {
     /// # Errors
     /// [`Error::MalformedRequest`], those of too many or too long fields, and those of
     /// [`b64::decoded`].
-    pub fn read(&self, mut upload: Upload) -> Result<Upload, Error> {
-        let read = self.unpack(&mut upload);
-        read.inspect_err(|error| upload.set_reason(error.into()))?;
-        Ok(upload)
+    pub async fn read(self, mut upload: Upload) -> Result<Upload, Error> {
+        let read = move || {
+            let read = self.unpack(&mut upload);
+            read.inspect_err(|error| upload.set_reason(error.into()))?;
+            Ok(upload)
+        };
+        // Megabytes are decoded: not on a thread that serves connections.
+        let read = web::block(move || scrubbed(read)).await;
+        read.map_err(|_| Error::Internal)?
     }
 
     fn unpack(&self, upload: &mut Upload) -> Result<(), Error> {

@@ -10,7 +10,7 @@ pub mod withoutbg;
 
 use actix_web::{HttpRequest, http::header};
 
-use super::error::Refuse;
+use super::{error::Refuse, statuses::Status};
 use crate::ops::{
     Kind,
     options::{self, Spec},
@@ -38,7 +38,7 @@ pub struct Contract {
     /// Media types of its answers.
     pub answers: &'static [&'static str],
     /// Statuses of its errors.
-    pub errors: &'static [(&'static str, &'static str)],
+    pub errors: &'static [Status],
     /// The component that describes an error.
     pub error: &'static str,
 }
@@ -77,6 +77,13 @@ const fn field(
         kind,
         doc,
     }
+}
+
+/// Whether a request's body is JSON.
+fn is_json(http: &HttpRequest) -> bool {
+    let kind = header_text(http, header::CONTENT_TYPE).trim();
+    kind.to_ascii_lowercase()
+        .starts_with(bodies::Form::TYPES[0])
 }
 
 /// A request's header as text; empty where there is none.

@@ -1,7 +1,13 @@
 //! What rembg's route takes and answers.
 
 use super::{
-    super::{Contract, SCOPE, field},
+    super::{
+        super::statuses::{
+            FAILED, FORMAT, FULL, LARGE, LATE, NO_KEY, NO_SCOPE, NO_SPACE, SLOW, Status, TOO_FAST,
+            TOO_MUCH,
+        },
+        Contract, SCOPE, field,
+    },
     refuse,
 };
 use crate::ops::options::{self, Spec};
@@ -109,31 +115,25 @@ pub(super) const FIELDS: &[Spec] = &[
 ];
 
 const FILES: &[(&str, &str)] = &[("file", "The picture.")];
-const ERRORS: &[(&str, &str)] = &[
+const ERRORS: &[Status] = &[
     (
         "400",
         "The request is wrong, or asks for a URL to be fetched.",
     ),
-    (
-        "401",
-        "An API key is needed, or the one sent is not known; see WWW-Authenticate.",
-    ),
-    ("403", "The API key does not allow this operation."),
-    ("408", "The upload was too slow."),
-    ("413", "The body is too large."),
-    ("415", "The format is unknown or disabled."),
+    NO_KEY,
+    NO_SCOPE,
+    SLOW,
+    LARGE,
+    FORMAT,
     (
         "422",
         "A parameter is wrong, or the picture cannot be worked on.",
     ),
-    (
-        "429",
-        "Too fast, or the key's megapixels are used up; see Retry-After.",
-    ),
-    ("500", "The service failed."),
-    ("503", "The service is full or stopping; see Retry-After."),
-    ("504", "The work took too long."),
-    ("507", "The spool is full; see Retry-After."),
+    TOO_MUCH,
+    FAILED,
+    FULL,
+    LATE,
+    NO_SPACE,
 ];
 
 /// `POST /api/remove`.
@@ -156,13 +156,10 @@ pub const GET: Contract = Contract {
     answers: &[],
     errors: &[
         ("400", "URL input is disabled on this server."),
-        (
-            "401",
-            "An API key is needed, or the one sent is not known; see WWW-Authenticate.",
-        ),
-        ("403", "The API key does not allow this operation."),
+        NO_KEY,
+        NO_SCOPE,
         ("422", "A parameter is missing or wrong."),
-        ("429", "Too fast; see Retry-After."),
+        TOO_FAST,
     ],
     ..POST
 };

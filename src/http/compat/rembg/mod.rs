@@ -17,7 +17,7 @@ use super::{
         error::{head, status},
         guard::caught,
         images::{self, query_pairs, shown},
-        receipt::Wanted,
+        receipt::receipted,
         upload::Expected,
     },
     NO_URLS,
@@ -54,25 +54,17 @@ impl From<Error> for Refusal {
 
 /// `POST /api/remove`.
 pub async fn post(http: HttpRequest, payload: Payload, state: Data<AppState>) -> HttpResponse {
-    let mut request = state.begin(NAME);
-    let wanted = match Wanted::read(&http, state.signer.as_ref()) {
-        Ok(wanted) => wanted,
-        Err(error) => return refused(&error.into(), request),
+    let work = async |mut request: Request, spool| {
+        let work = async {
+            let done = process(&http, payload, &state, &spool, &mut request).await;
+            Ok(done.map(|(answer, lease)| (images::head(&answer, &request), answer.bytes, lease)))
+        };
+        match caught(work).await.unwrap_or_else(|error| Err(error.into())) {
+            Ok((mut head, bytes, lease)) => head.body(Guarded::new(bytes, lease, request)),
+            Err(refusal) => refused(&refusal, request),
+        }
     };
-    let spool = state.spool_for(wanted.as_ref());
-    let work = async {
-        let done = process(&http, payload, &state, &spool, &mut request).await;
-        Ok(done.map(|(answer, lease)| (images::head(&answer, &request), answer.bytes, lease)))
-    };
-    let done = caught(work).await.unwrap_or_else(|error| Err(error.into()));
-    let mut response = match done {
-        Ok((mut head, bytes, lease)) => head.body(Guarded::new(bytes, lease, request)),
-        Err(refusal) => refused(&refusal, request),
-    };
-    if let Some(wanted) = wanted {
-        wanted.put_into(&mut response);
-    }
-    response
+    receipted(&http, &state, NAME, failed, work).await
 }
 
 /// `GET /api/remove?url=`: nothing is fetched from anywhere.
@@ -145,10 +137,7 @@ fn plan(sent: &Sent<'_>, has_picture: bool, engine: &Engine) -> Result<Plan, Ref
 /// The answer to a request that failed, in FastAPI's shape.
 fn refused(refusal: &Refusal, mut request: Request) -> HttpResponse {
     match refusal {
-        Refusal::Failed(error) => {
-            request.failed(error, status(error).as_u16());
-            answered(shown(error), &request.id)
-        }
+        Refusal::Failed(error) => failed(error, request),
         Refusal::Invalid(invalid) => {
             let first = invalid.first().map_or("file", |first| first.name);
             let error = match first {
@@ -161,6 +150,12 @@ fn refused(refusal: &Refusal, mut request: Request) -> HttpResponse {
             head(&error, status, &request.id).json(json!({ "detail": all }))
         }
     }
+}
+
+/// The same where it is not for its parameters.
+fn failed(error: &Error, mut request: Request) -> HttpResponse {
+    request.failed(error, status(error).as_u16());
+    answered(shown(error), &request.id)
 }
 
 /// The answer to a request that is refused before its picture is looked at.

@@ -11,7 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
     http::header,
-    web::{self, Data, Payload},
+    web::{Data, Payload},
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -22,17 +22,17 @@ use super::{
         body::{Guarded, Part},
         guard::caught,
         images::{self, query_pairs},
-        receipt::Wanted,
+        receipt::receipted,
+        statuses::{FAILED, LATE, SLOW, Status, TOO_FAST, USED_UP},
         upload::Expected,
     },
     Contract, SCOPE,
     bodies::{Form, Reader},
-    header_text,
+    header_text, is_json,
 };
 use crate::{
     ephemeral::{Lease, Reason, Spool},
     error::Error,
-    harden::stack::scrubbed,
     job::{Accept, Answer},
     observe::Request,
     ops::{self, Kind, Plan},
@@ -61,23 +61,22 @@ const FURTHER: &[(&str, &str)] = &[(ENCODED, ""), (GROUND, "")];
 /// that counts them, and clients stop where they believe that they have none.
 const PLENTY: u64 = 99_999;
 
-const NO_ENTRY: (&str, &str) = (
+const NO_ENTRY: Status = (
     "403",
     "An API key is needed, is not known, or does not allow this.",
 );
-const TOO_FAST: (&str, &str) = ("429", "Too fast; see Retry-After.");
-const ERRORS: &[(&str, &str)] = &[
+const ERRORS: &[Status] = &[
     (
         "400",
         "A field is wrong, or the picture cannot be worked on.",
     ),
-    ("402", "The API key's megapixels are used up."),
+    USED_UP,
     NO_ENTRY,
-    ("408", "The upload was too slow."),
+    SLOW,
     ("429", "Too fast, or the service is full; see Retry-After."),
-    ("500", "The service failed."),
+    FAILED,
     ("503", "The service is about to stop; see Retry-After."),
-    ("504", "The work took too long."),
+    LATE,
 ];
 
 /// `POST /v1.0/removebg`.
@@ -123,37 +122,29 @@ pub const IMPROVE: Contract = Contract {
 
 /// `POST /v1.0/removebg`.
 pub async fn remove(http: HttpRequest, payload: Payload, state: Data<AppState>) -> HttpResponse {
-    let mut request = state.begin(NAME);
-    let place = Place::at(&state.settings);
-    let wanted = match Wanted::read(&http, state.signer.as_ref()) {
-        Ok(wanted) => wanted,
-        Err(error) => return Refusal::of(&error, &place).answer(request),
+    let refusal = |error: &Error| Refusal::of(error, &Place::at(&state.settings));
+    let work = async |mut request: Request, spool| {
+        let work = async {
+            let done = process(&http, payload, &state, &spool, &mut request).await;
+            Ok(done.map(|(answer, lease, wishes)| {
+                let (head, around) = head(&http, &answer, &wishes, &request);
+                (head, around, answer.bytes, lease)
+            }))
+        };
+        let done = caught(work).await;
+        match done.unwrap_or_else(|error| Err(refusal(&error))) {
+            Ok((mut head, around, bytes, lease)) => head.body(match around {
+                None => Guarded::new(bytes, lease, request),
+                Some((before, after)) => {
+                    let parts = [before.into(), Part::encoded(bytes), after.into()];
+                    Guarded::of(parts, lease, request)
+                }
+            }),
+            Err(refusal) => refusal.answer(request),
+        }
     };
-    let spool = state.spool_for(wanted.as_ref());
-    let work = async {
-        let done = process(&http, payload, &state, &spool, &mut request).await;
-        Ok(done.map(|(answer, lease, wishes)| {
-            let (head, around) = head(&http, &answer, &wishes, &request);
-            (head, around, answer.bytes, lease)
-        }))
-    };
-    let done = caught(work)
-        .await
-        .unwrap_or_else(|error| Err(Refusal::of(&error, &place)));
-    let mut response = match done {
-        Ok((mut head, around, bytes, lease)) => head.body(match around {
-            None => Guarded::new(bytes, lease, request),
-            Some((before, after)) => {
-                let parts = [before.into(), Part::encoded(bytes), after.into()];
-                Guarded::of(parts, lease, request)
-            }
-        }),
-        Err(refusal) => refusal.answer(request),
-    };
-    if let Some(wanted) = wanted {
-        wanted.put_into(&mut response);
-    }
-    response
+    let refuse = |error: &Error, request| refusal(error).answer(request);
+    receipted(&http, &state, NAME, refuse, work).await
 }
 
 async fn process(
@@ -172,17 +163,15 @@ async fn process(
         .map_err(other)?;
     if upload.files.iter().any(|(name, _)| *name != GROUND) {
         let reader = Reader {
-            form: match header_text(http, header::CONTENT_TYPE) {
-                text if text.trim().to_ascii_lowercase().starts_with(Form::TYPES[0]) => Form::Json,
-                _ => Form::Pairs,
+            form: match is_json(http) {
+                true => Form::Json,
+                false => Form::Pairs,
             },
             encoded: ENCODED,
             spool: spool.clone(),
             limit: state.settings.max_upload.0,
         };
-        // Megabytes are decoded: not on a thread that serves connections.
-        let read = web::block(move || scrubbed(|| reader.read(upload)));
-        let read = read.await.map_err(|_| other(Error::Internal))?;
+        let read = reader.read(upload).await;
         upload = read.map_err(|error| Refusal::of(&error, &place.with_header()))?;
     }
     options.append(&mut upload.options);

@@ -1,7 +1,12 @@
 //! What withoutBG's routes take and answer.
 
 use super::{
-    super::{Contract, SCOPE, field},
+    super::{
+        super::statuses::{
+            FAILED, FULL, LARGE, LATE, NO_KEY, NO_SCOPE, NO_SPACE, SLOW, Status, TOO_FAST, USED_UP,
+        },
+        Contract, SCOPE, field,
+    },
     refusal,
 };
 use crate::ops::options::{self, Spec};
@@ -20,24 +25,21 @@ const JSON: &[&str] = &["application/json"];
 const FIELDS: &[Spec] = &[field(IMAGE, "", BASE64, "The picture.")];
 const CLOUD_FIELDS: &[Spec] = &[field(IMAGE_BASE64, "", BASE64, "The picture.")];
 
-const CLOUD_ERRORS: &[(&str, &str)] = &[
+const CLOUD_ERRORS: &[Status] = &[
     (
         "400",
         "The request is wrong, or the picture cannot be worked on.",
     ),
-    (
-        "401",
-        "An API key is needed, or the one sent is not known; see WWW-Authenticate.",
-    ),
-    ("402", "The API key's megapixels are used up."),
-    ("403", "The API key does not allow this operation."),
-    ("408", "The upload was too slow."),
-    ("413", "The body is too large."),
-    ("429", "Too fast; see Retry-After."),
-    ("500", "The service failed."),
-    ("503", "The service is full or stopping; see Retry-After."),
-    ("504", "The work took too long."),
-    ("507", "The spool is full; see Retry-After."),
+    NO_KEY,
+    USED_UP,
+    NO_SCOPE,
+    SLOW,
+    LARGE,
+    TOO_FAST,
+    FAILED,
+    FULL,
+    LATE,
+    NO_SPACE,
 ];
 
 /// `POST /v1/remove-background`, which is ours as well: its errors and the rest of its answers are

@@ -7,7 +7,7 @@ mod refusal;
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
     http::header,
-    web::{self, Data, Payload},
+    web::{Data, Payload},
 };
 use serde_json::json;
 
@@ -17,17 +17,16 @@ use super::{
         body::{Guarded, Part},
         guard::caught,
         images::{self, query_pairs},
-        receipt::Wanted,
+        receipt::receipted,
         upload::Expected,
     },
     bodies::{Form, Reader},
-    header_text,
+    is_json,
 };
 use crate::{
     engine::manifest::Task,
     ephemeral::{Lease, Reason, Spool},
     error::Error,
-    harden::stack::scrubbed,
     job::{Accept, Answer},
     observe::Request,
     ops::{Kind, Plan, Recipe},
@@ -91,11 +90,6 @@ impl Shape {
     }
 }
 
-fn is_json(http: &HttpRequest) -> bool {
-    let kind = header_text(http, header::CONTENT_TYPE).trim();
-    kind.to_ascii_lowercase().starts_with(Form::TYPES[0])
-}
-
 /// `POST /v1/remove-background`: as withoutBG's server where the request can only be meant for it,
 /// else as ours, with one header more.
 pub async fn remove(http: HttpRequest, payload: Payload, state: Data<AppState>) -> HttpResponse {
@@ -119,27 +113,21 @@ async fn answer(
     payload: Payload,
     state: Data<AppState>,
 ) -> HttpResponse {
-    let mut request = state.begin(NAME);
-    let wanted = match Wanted::read(&http, state.signer.as_ref()) {
-        Ok(wanted) => wanted,
-        Err(error) => return refused(shape, &error, request),
+    let refuse = |error: &Error, request| refused(shape, error, request);
+    let work = async |mut request: Request, spool| {
+        let work = async {
+            let work = process(shape, &http, payload, &state, &spool, &mut request);
+            let (answer, lease) = work.await?;
+            let mut head = images::head(&answer, &request);
+            tell_latency(&mut head, &request);
+            Ok((head, answer, lease))
+        };
+        match caught(work).await {
+            Ok((head, answer, lease)) => written(shape, head, answer, lease, request),
+            Err(error) => refuse(&error, request),
+        }
     };
-    let spool = state.spool_for(wanted.as_ref());
-    let work = async {
-        let work = process(shape, &http, payload, &state, &spool, &mut request);
-        let (answer, lease) = work.await?;
-        let mut head = images::head(&answer, &request);
-        tell_latency(&mut head, &request);
-        Ok((head, answer, lease))
-    };
-    let mut response = match caught(work).await {
-        Ok((head, answer, lease)) => written(shape, head, answer, lease, request),
-        Err(error) => refused(shape, &error, request),
-    };
-    if let Some(wanted) = wanted {
-        wanted.put_into(&mut response);
-    }
-    response
+    receipted(&http, &state, NAME, refuse, work).await
 }
 
 async fn process(
@@ -169,9 +157,7 @@ async fn process(
             spool: spool.clone(),
             limit: state.settings.max_upload.0,
         };
-        // Megabytes are decoded: not on a thread that serves connections.
-        let read = web::block(move || scrubbed(|| reader.read(upload)));
-        upload = read.await.map_err(|_| Error::Internal)??;
+        upload = reader.read(upload).await?;
         let decoded = upload.take(encoded);
         upload.pictures.extend(decoded);
     }
