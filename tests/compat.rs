@@ -6,8 +6,8 @@ mod common;
 
 #[path = "compat/backgroundremover.rs"]
 mod backgroundremover;
-#[path = "compat/clients.rs"]
-mod clients;
+#[path = "compat/client.rs"]
+mod client;
 #[path = "compat/faults.rs"]
 mod faults;
 #[path = "compat/fields.rs"]
@@ -16,12 +16,18 @@ mod fields;
 mod keys;
 #[path = "compat/kinds.rs"]
 mod kinds;
+#[path = "compat/npm.rs"]
+mod npm;
 #[path = "compat/refusals.rs"]
 mod refusals;
 #[path = "compat/rembg.rs"]
 mod rembg;
+#[path = "compat/rembg_clients.rs"]
+mod rembg_clients;
 #[path = "compat/removebg.rs"]
 mod removebg;
+#[path = "compat/removebg_clients.rs"]
+mod removebg_clients;
 #[path = "compat/switched.rs"]
 mod switched;
 #[path = "compat/table.rs"]
@@ -80,4 +86,25 @@ pub fn good(what: &str, answer: &Answer) -> image::RgbaImage {
     let text = String::from_utf8_lossy(&answer.body[..answer.body.len().min(400)]);
     assert_eq!(answer.status, 200, "{what}: {text}");
     answer.picture().to_rgba8()
+}
+
+/// Asserts what every refusal has, whatever its shape: the status, JSON of one member, headers of a
+/// service that keeps nothing, an id, and nothing of what was sent.
+pub fn refused_as_json(what: &str, answer: &Answer, status: u16) -> serde_json::Value {
+    let text = String::from_utf8_lossy(&answer.body);
+    assert_eq!(answer.status, status, "{what}: {text}");
+    for (name, value) in [
+        ("content-type", "application/json"),
+        ("cache-control", "no-store"),
+    ] {
+        assert_eq!(answer.header(name), Some(value), "{what}: {name}");
+    }
+    assert!(answer.header("x-request-id").is_some(), "{what}");
+    assert!(
+        !text.contains(http::CANARY),
+        "{what} repeats the client: {text}"
+    );
+    let json = answer.json();
+    assert_eq!(json.as_object().unwrap().len(), 1, "{what}: {text}");
+    json
 }

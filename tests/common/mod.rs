@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests read their own switches")]
 
 pub mod faults;
+mod folder;
 pub mod http;
 pub mod onnx;
 
@@ -19,6 +20,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+#[allow(unused_imports, reason = "as above")]
+pub use folder::{Folder, folder};
 pub use http::{Answer, Form};
 /// Pictures made in code.
 pub use test_pictures as pictures;
@@ -355,72 +358,6 @@ pub fn run(command: &mut Command, input: &[u8]) -> Ran {
     })
 }
 
-/// A fresh folder of this test's own; on a tmpfs where there is one.
-pub fn folder(name: &str) -> PathBuf {
-    use std::sync::atomic::{AtomicU32, Ordering};
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let n = NEXT.fetch_add(1, Ordering::Relaxed);
-    let base = Path::new("/dev/shm");
-    let base = if base.is_dir() {
-        base.to_path_buf()
-    } else {
-        std::env::temp_dir()
-    };
-    let folder = base.join(format!("safelight-test-{}-{n}-{name}", std::process::id()));
-    fs::create_dir_all(&folder).unwrap();
-    folder
-}
-
-/// A folder of a test's own, removed at its end.
-pub struct Folder(PathBuf);
-
-impl Folder {
-    /// A fresh one, with this in its name.
-    pub fn new(name: &str) -> Self {
-        Self(folder(name))
-    }
-
-    /// The path of what is, or will be, in it under this name.
-    pub fn path(&self, name: &str) -> String {
-        self.0.join(name).to_str().unwrap().to_owned()
-    }
-
-    /// Writes a file, and the folders that it lies in.
-    pub fn write(&self, name: &str, bytes: &[u8]) -> String {
-        let path = self.0.join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, bytes).unwrap();
-        self.path(name)
-    }
-
-    /// Every file below `name`, in order; none where there is no such folder.
-    pub fn files(&self, name: &str) -> Vec<String> {
-        let root = self.0.join(name);
-        let (mut found, mut folders) = (Vec::new(), vec![root.clone()]);
-        while let Some(folder) = folders.pop() {
-            let Ok(entries) = fs::read_dir(folder) else {
-                continue;
-            };
-            for path in entries.map(|entry| entry.unwrap().path()) {
-                if path.is_dir() {
-                    folders.push(path);
-                } else {
-                    let below = path.strip_prefix(&root).unwrap();
-                    found.push(below.to_str().unwrap().to_owned());
-                }
-            }
-        }
-        found.sort();
-        found
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
 /// The folder `shared` beside the project, where it is there; its pictures are not part of it.
 pub fn shared(below: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -465,4 +402,17 @@ pub fn tool(names: &[&str]) -> Option<PathBuf> {
 pub fn node_modules() -> Option<PathBuf> {
     let folder = PathBuf::from(std::env::var_os("SAFELIGHT_TEST_NODE")?).join("node_modules");
     folder.is_dir().then_some(folder)
+}
+
+/// Makes a certificate for a host that is nobody's but this test's: `tls.key` and `tls.crt`.
+pub fn certify(openssl: &Path, folder: &Path, host: &str) {
+    let mut command = Command::new(openssl);
+    command
+        .args(["req", "-x509", "-newkey", "ec", "-nodes", "-days", "1"])
+        .args(["-pkeyopt", "ec_paramgen_curve:P-256"])
+        .args(["-subj", &format!("/CN={host}")])
+        .args(["-addext", &format!("subjectAltName=DNS:{host}")])
+        .args(["-keyout", "tls.key", "-out", "tls.crt"]);
+    let made = run(command.current_dir(folder), b"");
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
 }

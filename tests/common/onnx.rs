@@ -57,6 +57,18 @@ impl Onnx {
         self
     }
 
+    /// Each pixel of a picture `factor` times in both directions.
+    pub fn repeated(self, picture: &str, factor: i64, output: &str) -> Self {
+        let copies = vec![picture; (factor * factor) as usize];
+        self.node("Concat", &copies, "deep", &[("axis", &[1])])
+            .node(
+                "DepthToSpace",
+                &["deep"],
+                output,
+                &[("blocksize", &[factor])],
+            )
+    }
+
     /// A node with integer attributes; those with one value are scalars.
     pub fn node(
         mut self,

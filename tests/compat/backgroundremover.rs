@@ -1,16 +1,12 @@
 //! backgroundremover's interface, switched on: `POST /`, and the demo page at `GET /` that stays.
 
-use std::{fs, process::Command};
-
 use serde_json::json;
 
 use crate::{
     BACKGROUNDREMOVER,
-    clients::{Curl, png_size, ran},
-    common::{
-        self, Answer, Form, Server, folder, http, http::CANARY, pictures, shared, skip, spawn,
-    },
-    good, picture,
+    client::{Visit, curl_lines, python, python_with},
+    common::{Answer, Form, Server, http, http::CANARY, pictures, shared, skip, spawn},
+    good, picture, refused_as_json,
     table::Table,
 };
 
@@ -88,18 +84,9 @@ fn what_is_wrong_is_said_in_its_shape() {
     let server = spawn(&["--compat=backgroundremover", "--max-upload=60KiB"]);
     let mut table = Table::of("any (backgroundremover)");
     let mut told = |what: &str, answer: &Answer, status: u16| {
-        let text = String::from_utf8_lossy(&answer.body);
-        assert_eq!(answer.status, status, "{what}: {text}");
-        assert_eq!(
-            answer.header("content-type"),
-            Some("application/json"),
-            "{what}"
-        );
-        assert_eq!(answer.header("cache-control"), Some("no-store"), "{what}");
-        assert!(answer.header("x-request-id").is_some(), "{what}");
-        assert!(!text.contains(CANARY), "{what} repeats the client: {text}");
-        let said = answer.json()["error"].as_str().unwrap().to_owned();
-        assert_eq!(answer.json(), json!({ "error": said }), "{what}");
+        let json = refused_as_json(what, answer, status);
+        let said = json["error"].as_str().unwrap();
+        assert_eq!(json, json!({ "error": said }), "{what}");
         table.row(what, &format!("{status} with `error`: {said}"));
     };
     told(
@@ -169,39 +156,22 @@ fn the_demo_page_stays() {
 
 #[test]
 fn the_curl_lines_that_it_documents_work() {
-    let Some(curl) = common::tool(&["curl"]) else {
-        return skip("backgroundremover::curl", "curl");
-    };
-    let (server, folder) = (spawn(BACKGROUNDREMOVER), folder("curl"));
-    fs::write(folder.join("image.jpg"), picture()).unwrap();
-    let curl = Curl::new(curl, &folder);
-    let address = format!("http://{}", server.address);
-    let mut table = Table::of("curl (backgroundremover)");
-    for line in [
-        "-X POST -F file=@image.jpg ADDRESS/",
-        "-X POST -F file=@image.jpg -F a=true -F af=240 ADDRESS/",
-        "ADDRESS/?url=https://example.com/image.jpg",
-        "ADDRESS/?url=https://example.com/image.jpg&a=true&af=240",
-        "ADDRESS/?url=https://example.com/image.jpg&model=u2net_human_seg",
-    ] {
-        let line_here = line.replace("ADDRESS", &address);
-        let got = curl.at(&line_here.split(' ').collect::<Vec<_>>());
-        table.row(&format!("`curl -s {line} -o output.png`"), &got);
-    }
-    table.finish();
-    fs::remove_dir_all(folder).unwrap();
-    server.assert_books_balance();
+    curl_lines(
+        "curl (backgroundremover)",
+        BACKGROUNDREMOVER,
+        &[
+            "-X POST -F file=@image.jpg ADDRESS/",
+            "-X POST -F file=@image.jpg -F a=true -F af=240 ADDRESS/",
+            "ADDRESS/?url=https://example.com/image.jpg",
+            "ADDRESS/?url=https://example.com/image.jpg&a=true&af=240",
+            "ADDRESS/?url=https://example.com/image.jpg&model=u2net_human_seg",
+        ],
+    );
 }
 
 #[test]
 fn python_requests_are_answered_as_it_answers_them() {
-    let Some(python) = common::python_tool("python") else {
-        return skip("backgroundremover::python", "Python with requests");
-    };
-    let (server, folder) = (spawn(BACKGROUNDREMOVER), folder("python"));
-    let (input, output) = (folder.join("input.jpg"), folder.join("output.png"));
-    fs::write(&input, picture()).unwrap();
-    let script = r#"
+    const SCRIPT: &str = r#"
 import sys, requests
 url, source, target = sys.argv[1:]
 with open(source, "rb") as picture:
@@ -211,17 +181,16 @@ assert answer.headers["content-type"] == "image/png"
 open(target, "wb").write(answer.content)
 print(requests.post(url).json()["error"])
 "#;
-    let url = format!("http://{}/", server.address);
-    let mut command = Command::new(python);
-    let command = command.args(["-c", script, &url]).args([&input, &output]);
-    let said = ran("python", command).text();
-    let mut table = Table::of("Python (backgroundremover)");
-    table.row(
+    let Some(program) = python_with("import requests") else {
+        return skip("backgroundremover::python", "Python with requests");
+    };
+    let mut visit = Visit::new("Python (backgroundremover)", BACKGROUNDREMOVER);
+    let paths = ["input.jpg", "output.png"].map(|name| visit.folder.path(name));
+    let said = python(&program, SCRIPT, &[&visit.url("/"), &paths[0], &paths[1]]);
+    visit.picture_row(
         "`requests.post(url, files={'file': …}, params={model, a, ae})`",
-        &png_size(&output),
+        "output.png",
     );
-    table.row("`requests.post(url)`", said.trim());
-    table.finish();
-    fs::remove_dir_all(folder).unwrap();
-    server.assert_books_balance();
+    visit.table.row("`requests.post(url)`", &said[0]);
+    visit.finish();
 }

@@ -72,17 +72,8 @@ pub fn of(entry: &Entry) -> Vec<u8> {
             .output("alphas", F32, &[1, 1, side, side])
             .file(),
         Task::Upscale => {
-            let factor = i64::from(entry.factor);
-            let copies = vec!["image"; (factor * factor) as usize];
-            file.node("Concat", &copies, "deep", &[("axis", &[1])])
-                .node(
-                    "DepthToSpace",
-                    &["deep"],
-                    "large",
-                    &[("blocksize", &[factor])],
-                )
-                .output("large", F32, &[1, 3, ANY, ANY])
-                .file()
+            let larger = file.repeated("image", i64::from(entry.factor), "large");
+            larger.output("large", F32, &[1, 3, ANY, ANY]).file()
         }
         Task::Colorize if entry.colors == Colors::Ab => file
             .integers("starts", &[0])

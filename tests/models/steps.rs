@@ -272,16 +272,9 @@ fn a_model_for_blur_takes_the_place_of_our_own_way() {
 
 /// Each pixel `factor` times in both directions.
 fn repeater(factor: i64) -> Vec<u8> {
-    let copies = vec!["image"; (factor * factor) as usize];
     Onnx::default()
         .input("image", F32, &[1, 3, ANY, ANY])
-        .node("Concat", &copies, "deep", &[("axis", &[1])])
-        .node(
-            "DepthToSpace",
-            &["deep"],
-            "large",
-            &[("blocksize", &[factor])],
-        )
+        .repeated("image", factor, "large")
         .output("large", F32, &[1, 3, ANY, ANY])
         .file()
 }

@@ -24,22 +24,7 @@ fn nginx(service: SocketAddr, change: impl Fn(&str) -> String) -> Option<Peer> {
     let openssl = common::tool(&["openssl"])?;
     let folder = common::folder("nginx");
     let path = folder.display();
-    let mut certificate = Command::new(openssl);
-    certificate
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-        ])
-        .args(["-nodes", "-days", "1", "-subj", &format!("/CN={NAME}")])
-        .args(["-addext", &format!("subjectAltName=DNS:{NAME}")])
-        .args(["-keyout", "tls.key", "-out", "tls.crt"])
-        .current_dir(&folder);
-    let made = common::run(&mut certificate, b"");
-    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    common::certify(&openssl, &folder, NAME);
 
     // A small send buffer, so that a slow reader is seen soon.
     let address = free_address();
