@@ -16,6 +16,9 @@ mod peer;
 mod release;
 #[path = "operate/scale_out.rs"]
 mod scale_out;
+#[cfg(target_os = "linux")]
+#[path = "operate/systemd.rs"]
+mod systemd;
 #[path = "operate/tls.rs"]
 mod tls;
 

@@ -66,7 +66,7 @@ const NOT_REACHED: &[(&str, &str)] = &[
     ),
     (
         "refused_by_design",
-        "no route of this version refuses by design",
+        "its route answers in the shape of another service: compat/refusals.rs",
     ),
 ];
 
