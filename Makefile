@@ -46,7 +46,8 @@ runtime: check-tools ## fetch the pinned ONNX Runtime library, once
 	done
 
 # A test whose tool is absent says so in SAFELIGHT_SKIP_LOG and passes; with SAFELIGHT_TEST_ALL=1
-# it fails, and so does this target should a skip have gone unnoticed.
+# it fails, and so does this target should a skip have gone unnoticed. What lacks the data beside the
+# project, which cannot be installed, is said and is no failure.
 test: check-tools runtime ## all tests (SAFELIGHT_TEST_ALL=1: a skipped test is a failure)
 	@: > "$(SKIP_LOG)"
 ifeq ($(HOOKS),1)
@@ -65,7 +66,7 @@ endif
 	cargo test --locked --no-fail-fast || status=$$?; \
 	skipped=$$(wc -l < "$(SKIP_LOG)" | tr -d ' '); \
 	echo; sort "$(SKIP_LOG)"; echo "tests skipped: $$skipped"; \
-	if [ "$$SAFELIGHT_TEST_ALL" = 1 ] && [ "$$skipped" != 0 ]; then \
+	if [ "$$SAFELIGHT_TEST_ALL" = 1 ] && grep -qv 'needs \.\./shared' "$(SKIP_LOG)"; then \
 		echo "make test: SAFELIGHT_TEST_ALL=1 and tests were skipped" >&2; \
 		[ "$$status" != 0 ] || status=1; \
 	fi; \

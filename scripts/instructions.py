@@ -7,13 +7,15 @@
 Wall time says little on a machine that does other things too; the number of instructions is the same
 each time. valgrind's callgrind counts them (Debian package `valgrind`) for one run of each part of
 `benches/instructions.rs`. Another compiler makes other instructions, so the comparison counts only
-with the version of Rust that is written down beside the figures; with another one it is shown.
+with the version of Rust and the kind of processor that are written down beside the figures; with
+others it is shown.
 """
 
 import argparse
 import json
 import os
 import pathlib
+import platform
 import re
 import shutil
 import subprocess
@@ -66,11 +68,12 @@ def main():
     parts = subprocess.run([binary], check=True, stdout=subprocess.PIPE, text=True).stdout.split()
     with tempfile.TemporaryDirectory() as folder:
         counts = {part: count(binary, part, folder) for part in parts}
+    here = {"rust": rust, "machine": platform.machine()}
     if arguments.write:
-        WRITTEN.write_text(json.dumps({"rust": rust, "instructions": counts}, indent=2) + "\n")
+        WRITTEN.write_text(json.dumps({**here, "instructions": counts}, indent=2) + "\n")
         return
     written = json.loads(WRITTEN.read_text())
-    worse = []
+    worse = [f"{part} is not measured" for part in written["instructions"] if part not in counts]
     print(f"{'part':24} {'written down':>14} {'now':>14} {'ratio':>6}")
     for part, now in counts.items():
         before = written["instructions"].get(part)
@@ -82,8 +85,9 @@ def main():
             worse.append(f"{part} takes {100 * (now / before - 1):.1f} % more instructions")
         elif now < before * (1 - TOLERANCE):
             print(f"  {part} got better: write it down (--write), so that it stays")
-    if rust != written["rust"]:
-        print(f"instructions: written down with Rust {written['rust']}, this is {rust}: not compared")
+    other = [f"{key} {written[key]}, not {value}" for key, value in here.items() if written[key] != value]
+    if other:
+        print(f"instructions: written down with {', '.join(other)}: not compared")
     elif worse:
         sys.exit("instructions: " + "; ".join(worse))
 

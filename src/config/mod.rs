@@ -199,7 +199,7 @@ pub struct Settings {
     #[arg(long, env = "SAFELIGHT_TIMEOUT", default_value = "30s", value_parser = duration)]
     pub timeout: Duration,
 
-    /// The same for restoration, pipelines and batches
+    /// The same for restoration, enhancement, pipelines and batches
     #[arg(long, env = "SAFELIGHT_LONG_TIMEOUT", default_value = "300s", value_parser = duration)]
     pub long_timeout: Duration,
 

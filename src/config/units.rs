@@ -79,7 +79,7 @@ impl Ephemerality {
 /// In which order complete uploads are worked on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum QueueOrder {
-    /// The cheapest first, by megapixels and operation; nobody is overtaken for more than 5 s.
+    /// The cheapest first, by megapixels and operation, with a worker kept for short jobs.
     Cheapest,
     /// As they come.
     Arrival,

@@ -25,8 +25,8 @@ pub fn catalogue() -> Vec<Entry> {
 /// # Errors
 /// What the parser says, or what is wrong with an entry; the text is the operator's own.
 pub fn further(text: &str) -> Result<Vec<Entry>, String> {
-    let file: File = toml::from_str(text).map_err(|e| e.message().to_owned())?;
-    for entry in &file.model {
+    let mut file: File = toml::from_str(text).map_err(|e| e.message().to_owned())?;
+    for entry in &mut file.model {
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         let name = &entry.name;
         if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {
@@ -37,6 +37,7 @@ pub fn further(text: &str) -> Result<Vec<Entry>, String> {
         if entry.built_in || !hex {
             return Err(format!("{name}: needs a `sha256`, and is not `built_in`"));
         }
+        entry.sha256.make_ascii_lowercase();
     }
     Ok(file.model)
 }
@@ -110,9 +111,16 @@ mod tests {
     #[test]
     fn an_own_catalogue_is_held_to_the_same_rules() {
         let card = "[[model]]\ntask = 'cutout'\nresize = 'stretch'\nsize = 320\npeak_mib = 1\n";
-        let sum = "0".repeat(64);
+        // However it is written.
+        let sum = "0aF9".repeat(16);
         let good = format!("{card}name = 'mine'\nsha256 = '{sum}'");
-        assert_eq!(further(&good).unwrap()[0].name, "mine");
+        let [mine] = &further(&good).unwrap()[..] else {
+            panic!("one model")
+        };
+        assert_eq!(
+            (mine.name.as_str(), &mine.sha256),
+            ("mine", &sum.to_lowercase())
+        );
         for (wrong, says) in [
             (format!("{card}name = 'mine'"), "sha256"),
             (format!("{card}sha256 = '{sum}'"), "name"),

@@ -60,7 +60,7 @@ pub fn colorize(
         b,
     };
     let mut frame = match frame.layout() {
-        Layout::Gray => frame.with_alpha().without_alpha(),
+        Layout::Gray => frame.in_color(),
         _ => frame,
     };
     let (w, h, n) = (

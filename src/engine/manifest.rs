@@ -241,19 +241,33 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Bytes of one run beyond the weights, on a picture of so many pixels.
-    pub fn run_bytes(&self, pixels: u64) -> u64 {
+    /// Bytes of one run beyond the weights, on a picture of this width and height.
+    pub fn run_bytes(&self, (width, height): (u32, u32)) -> u64 {
         let measured = u64::from(self.size).pow(2);
+        let pixels = |(width, height): (u32, u32)| u64::from(width) * u64::from(height);
         let run = self.peak_mib << 20;
+        let of = |pixels: u64| -> u64 {
+            let bytes = u128::from(run) * u128::from(pixels.max(measured)) / u128::from(measured);
+            bytes.try_into().unwrap_or(u64::MAX)
+        };
         match self.resize {
             Resize::Stretch | Resize::Letterbox | Resize::Tile => run,
-            // Elongated pictures: at most so much is held as if they were taken as they are.
-            Resize::ShortSide => run * pixels.div_ceil(measured).clamp(1, 8),
-            Resize::Whole => (run as u128 * u128::from(pixels.max(measured))
-                / u128::from(measured))
-            .try_into()
-            .unwrap_or(u64::MAX),
+            Resize::ShortSide => of(pixels(self.by_short_side((width, height)))),
+            Resize::Whole => of(pixels((width, height))),
         }
+    }
+
+    /// The input of [`Resize::ShortSide`] for a picture of this width and height: the shorter side
+    /// is `size`, the longer one eight times that at most, both multiples of `multiple_of`.
+    pub fn by_short_side(&self, (width, height): (u32, u32)) -> (u32, u32) {
+        let multiple = f64::from(self.multiple_of);
+        let scale = f64::from(self.size) / f64::from(width.min(height).max(1));
+        let longest = (f64::from(8 * self.size) / multiple).floor();
+        let side = |length: u32| {
+            let multiples = (f64::from(length) * scale / multiple).round();
+            (multiples.min(longest).max(1.0) * multiple) as u32
+        };
+        (side(width), side(height))
     }
 
     /// The side of the input, where it is the same for every picture.
@@ -297,6 +311,10 @@ impl Entry {
         };
         if !fits.contains(&self.resize) {
             return wrong("`resize` does not fit the `task`");
+        }
+        // The largest of its strides: else its cells would not cover the input.
+        if self.task == Task::FaceDetect && !self.size.is_multiple_of(32) {
+            return wrong("`size` is a multiple of 32 where the task is face-detect");
         }
         let inputs: &[&[Input]] = match self.task {
             Task::Inpaint => &[
@@ -347,35 +365,4 @@ pub fn own_entry(text: &str) -> Result<Entry, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_unknown_key_and_keys_that_do_not_fit_are_refused() {
-        let card = |more: &str| {
-            own_entry(&format!(
-                "resize = 'stretch'\nsize = 320\npeak_mib = 9\n{more}"
-            ))
-        };
-        assert!(card("task = 'cutout'").is_ok());
-        for (wrong, names) in [
-            ("task = 'cutout'\ncolour = 1", "colour"),
-            ("task = 'cutout'\nfactor = 2", "factor"),
-            ("task = 'inpaint'", "resize"),
-            ("task = 'cutout'\noverlap = 320", "overlap"),
-            ("task = 'cutout'\nstd = [1, 0, 1]", "std"),
-            ("task = 'cutout'\ninputs = ['image', 'mask']", "inputs"),
-            ("task = 'cutout'\nrange = 'signed'", "range"),
-        ] {
-            let said = card(wrong).unwrap_err();
-            assert!(said.contains(names), "{wrong}: {said}");
-        }
-    }
-
-    #[test]
-    fn the_names_of_tasks_are_those_of_the_manifest() {
-        for task in Task::ALL {
-            assert_eq!(serde_json::json!(task), task.name());
-        }
-    }
-}
+mod tests;

@@ -187,7 +187,7 @@ impl Engine {
             (Resize::Tile, _) => pixels > tile || width.max(height) > entry.size,
             _ => false,
         };
-        let run = entry.run_bytes(pixels) * if helped { 2 } else { 1 };
+        let run = entry.run_bytes((width, height)) * if helped { 2 } else { 1 };
         run + match entry.task {
             // The matte is small; the task of making it large is another's.
             Task::Cutout => 0,

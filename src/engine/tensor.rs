@@ -48,10 +48,6 @@ pub fn fitted(frame: &Frame, entry: &Entry) -> (Array4<f32>, (f32, f32)) {
     let (width, height) = (f64::from(frame.width()), f64::from(frame.height()));
     let size = f64::from(entry.size);
     let side = |length: f64| (length.round() as u32).max(1);
-    let multiple = |length: f64| {
-        let m = entry.multiple_of;
-        (((length / f64::from(m)).round() as u32) * m).max(m)
-    };
     match entry.resize {
         Resize::Letterbox => {
             let scale = size / width.max(height);
@@ -60,11 +56,7 @@ pub fn fitted(frame: &Frame, entry: &Entry) -> (Array4<f32>, (f32, f32)) {
             (tensor, (w as f32 / size as f32, h as f32 / size as f32))
         }
         Resize::ShortSide => {
-            let scale = size / width.min(height);
-            // Elongated pictures are held to what `Entry::run_bytes` counts.
-            let longest = 8 * entry.size;
-            let (w, h) = (multiple(width * scale), multiple(height * scale));
-            let shape = (w.min(longest), h.min(longest));
+            let shape = entry.by_short_side((frame.width(), frame.height()));
             (placed(frame, shape, shape, entry), (1.0, 1.0))
         }
         Resize::Stretch | Resize::Tile | Resize::Whole => {

@@ -271,14 +271,20 @@ impl Frame {
         if self.layout != Layout::Rgba {
             return self;
         }
-        let data = self
-            .data
-            .as_chunks::<4>()
-            .0
-            .iter()
-            .flat_map(|p| [p[0], p[1], p[2]])
-            .collect();
+        let pixels = self.data.as_chunks::<4>().0.iter();
+        let data = pixels.flat_map(|p| [p[0], p[1], p[2]]).collect();
         Self::new(self.width, self.height, Layout::Rgb, data)
+    }
+
+    /// The same with three channels of colour and no other.
+    pub fn in_color(self) -> Self {
+        match self.layout {
+            Layout::Gray => {
+                let data = self.data.iter().flat_map(|&v| [v; 3]).collect();
+                Self::new(self.width, self.height, Layout::Rgb, data)
+            }
+            Layout::Rgb | Layout::Rgba => self.without_alpha(),
+        }
     }
 
     /// Whether any pixel is not fully opaque.

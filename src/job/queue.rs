@@ -7,7 +7,9 @@
 //! with aging; the ranks never change, so nothing has to be sorted anew.
 //!
 //! A thread that has begun a long job is gone for seconds. So while short ones keep coming, one
-//! thread is kept for them ([`Queue::next`]).
+//! thread is kept for them ([`Queue::next`]), whatever the rank of the long ones: these share the
+//! others, in their order. Were the last thread given away after [`MOST`], two restorations of
+//! minutes would stop every cutout for as long.
 
 use std::{
     collections::BTreeMap,

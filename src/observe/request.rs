@@ -165,6 +165,10 @@ impl Request {
         }
         let outcome = match (error, status) {
             (Error::Cancelled, _) => "client_gone",
+            // Not a limit of ours: the client said that it would no longer wait.
+            (Error::DeadlinePassed { setting, .. }, _) if !setting.starts_with("--") => {
+                "client_gone"
+            }
             (_, 503 | 507) => "busy",
             (_, 500..) => "server_error",
             _ => "client_error",

@@ -17,6 +17,12 @@ use crate::{
 /// fainter ones are not seen, and would let a veil decide about the crop.
 const VISIBLE: u8 = 13;
 
+/// What is looked at of a picture of this width and height: the region, where one is named.
+pub fn looked_at(options: &RemoveBackground, size: (u32, u32)) -> (u32, u32) {
+    let region = options.roi.and_then(|roi| geometry::region(roi, size));
+    region.map_or(size, |region| (region.width, region.height))
+}
+
 /// Applies the operation; says what kind of thing the subject is, if `names_kind`.
 ///
 /// # Errors
@@ -39,20 +45,28 @@ pub fn apply(
     };
     let region =
         region.map(|region| geometry::scaled(region, given, (frame.width(), frame.height())));
-    let coarse = coarse(&frame, region, options, context)?;
+    let part = region.map(|region| frame.cropped(region));
+    let looked_at = part.as_ref().unwrap_or(&frame);
+    let coarse = coarse(looked_at, options, context)?;
     let confidence = edge::confidence(&coarse);
     if confidence == 0.0 && options.on_empty == OnEmpty::Error {
         return Err(Error::NothingFound);
     }
     context.cancel.check()?;
     let kind = match names_kind {
-        true => Some(kind(&frame, region, &coarse, context)?),
+        true => Some(kind(looked_at, &coarse, context)?),
         false => None,
     };
 
     let mut matte = context.stages.time("refine", || {
-        matte(&frame, &coarse, region, options, confidence)
+        let fine = matte(looked_at, &coarse, options, confidence);
+        let fine = match region {
+            Some(region) => placed(fine, region, &frame),
+            None => fine,
+        };
+        shaped(fine, options)
     });
+    drop(part);
     if let Some(alpha) = frame.alpha() {
         multiply(&mut matte, &alpha);
     }
@@ -79,33 +93,23 @@ pub fn apply(
     })
 }
 
-/// The model's matte of the picture, or of a region of it.
+/// The model's matte.
 fn coarse(
     frame: &Frame,
-    region: Option<Rect>,
     options: &RemoveBackground,
     context: &mut Context<'_>,
 ) -> Result<Mask, Error> {
     let name = options.model.as_ref().map(|m| m.0.as_str());
     let (engine, cancel) = (context.engine, context.cancel);
-    context.stages.time("inference", || match region {
-        Some(region) => engine.matte(name, &frame.cropped(region), cancel),
-        None => engine.matte(name, frame, cancel),
-    })
+    let run = || engine.matte(name, frame, cancel);
+    context.stages.time("inference", run)
 }
 
 /// What kind of thing the matte shows.
-fn kind(
-    frame: &Frame,
-    region: Option<Rect>,
-    coarse: &Mask,
-    context: &mut Context<'_>,
-) -> Result<Subject, Error> {
+fn kind(frame: &Frame, coarse: &Mask, context: &mut Context<'_>) -> Result<Subject, Error> {
     let (engine, cancel) = (context.engine, context.cancel);
-    context.stages.time("classify", || match region {
-        Some(region) => engine.subject(&frame.cropped(region), coarse, cancel),
-        None => engine.subject(frame, coarse, cancel),
-    })
+    let run = || engine.subject(frame, coarse, cancel);
+    context.stages.time("classify", run)
 }
 
 fn rect(roi: Region, (width, height): (u32, u32)) -> Result<Rect, Error> {
@@ -116,35 +120,29 @@ fn rect(roi: Region, (width, height): (u32, u32)) -> Result<Rect, Error> {
     })
 }
 
-/// The matte at the picture's resolution, with the options that shape its edge.
-fn matte(
-    frame: &Frame,
-    coarse: &Mask,
-    region: Option<Rect>,
-    options: &RemoveBackground,
-    confidence: f32,
-) -> Mask {
-    let fine = |frame: &Frame| {
-        let plain = || coarse.resized(frame.width(), frame.height(), Filter::Bilinear);
-        let cleaned = |mut mask| {
-            edge::postprocess(&mut mask);
-            mask
-        };
-        match (options.refine, options.trimap, options.postprocess) {
-            // A trimap says where a mask is soft again: so the mask is cleaned before that.
-            (true, Some(trimap), true) => matting::refine(frame, &cleaned(plain()), Some(trimap)),
-            (true, trimap, false) => matting::refine(frame, coarse, trimap),
-            (true, None, true) => cleaned(matting::refine(frame, coarse, None)),
-            (false, _, true) => cleaned(plain()),
-            (false, _, false) => plain(),
-        }
-    };
-    let mut matte = match region {
+/// The matte at the resolution of the picture, or of what is looked at of it.
+fn matte(frame: &Frame, coarse: &Mask, options: &RemoveBackground, confidence: f32) -> Mask {
+    if confidence == 0.0 {
         // Nothing found: whatever faint values there are would be a veil, not a subject.
-        _ if confidence == 0.0 => Mask::new(frame.width(), frame.height(), vec![0; frame.pixels()]),
-        Some(region) => placed(fine(&frame.cropped(region)), region, frame),
-        None => fine(frame),
+        return Mask::new(frame.width(), frame.height(), vec![0; frame.pixels()]);
+    }
+    let plain = || coarse.resized(frame.width(), frame.height(), Filter::Bilinear);
+    let cleaned = |mut mask| {
+        edge::postprocess(&mut mask);
+        mask
     };
+    match (options.refine, options.trimap, options.postprocess) {
+        // A trimap says where a mask is soft again: so the mask is cleaned before that.
+        (true, Some(trimap), true) => matting::refine(frame, &cleaned(plain()), Some(trimap)),
+        (true, trimap, false) => matting::refine(frame, coarse, trimap),
+        (true, None, true) => cleaned(matting::refine(frame, coarse, None)),
+        (false, _, true) => cleaned(plain()),
+        (false, _, false) => plain(),
+    }
+}
+
+/// The matte of the whole picture with the options that shape its edge.
+fn shaped(mut matte: Mask, options: &RemoveBackground) -> Mask {
     if let Some(at) = options.threshold {
         edge::threshold(&mut matte, at.0);
     }
@@ -278,7 +276,7 @@ fn shown(bounds: Rect, canvas: Option<Canvas>, size: (u32, u32), result: &Frame)
 
 /// The subject at the place and of the size that were asked for.
 fn placed_anew(cutout: Frame, options: &RemoveBackground) -> Frame {
-    let Some(subject) = cutout.alpha().and_then(|alpha| alpha.bounds(VISIBLE)) else {
+    let Some(subject) = cutout.alpha_bounds(VISIBLE) else {
         return cutout;
     };
     let scale = options.scale.map(|scale| scale.0);

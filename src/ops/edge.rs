@@ -70,6 +70,11 @@ fn grow(mask: &mut Mask, radius: u32) {
     }
 }
 
+/// Each value becomes the largest of the 3 x 3 around it.
+pub fn dilate(mask: &mut Mask) {
+    Rows::new(mask.width() as usize).step(mask.data_mut(), true);
+}
+
 /// Rows as they were before a step, with one value more at either end.
 struct Rows {
     above: Vec<u8>,

@@ -15,7 +15,7 @@ mod upsampled;
 use std::ops::Range;
 
 use super::options::Trimap;
-use crate::frame::{Filter, Frame, Layout, Mask, Rect};
+use crate::frame::{Filter, Frame, Mask, Rect};
 use guided::{Found, guided};
 use sums::{Sums, window};
 use upsampled::Upsampled;
@@ -115,10 +115,7 @@ fn small_copy(frame: &Frame) -> Frame {
         Filter::Bilinear
     };
     let small = frame.resized(side(frame.width()), side(frame.height()), filter);
-    match small.layout() {
-        Layout::Gray => small.with_alpha().without_alpha(),
-        _ => small.without_alpha(),
-    }
+    small.in_color()
 }
 
 /// The smallest rectangle around all doubt, `margin` larger on each side. With twice the radius of
@@ -208,6 +205,7 @@ fn settle(found: &Found, p: u8, doubt: u8) -> Linear {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::Layout;
 
     fn mask(width: u32, height: u32, value: impl Fn(u32, u32) -> f32) -> Mask {
         let data = (0..width * height)

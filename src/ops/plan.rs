@@ -184,11 +184,6 @@ impl Plan {
         self.listed || self.ops.iter().any(|op| op.kind().is_long())
     }
 
-    /// Whether the answer holds two pictures.
-    pub fn answers_with_both(&self) -> bool {
-        matches!(self.last(), Op::RemoveBackground(o) if o.output == options::Cutout::Both)
-    }
-
     /// The operation that takes the further picture of this name: the last that can.
     fn taker(&self, file: &str) -> Option<usize> {
         let takes = |op: &Op| op.kind().files().iter().any(|(name, _)| *name == file);
@@ -289,7 +284,11 @@ impl Plan {
             let kind = self.names_kind.then(|| engine.entry(Task::Kind, None).ok());
             // One after the other.
             let models = model.into_iter().chain(kind.flatten());
-            let model = models.map(|entry| entry.run_bytes(shape.pixels())).max();
+            let looked_at = match op {
+                Op::RemoveBackground(options) => background::looked_at(options, shape.size),
+                _ => shape.size,
+            };
+            let model = models.map(|entry| entry.run_bytes(looked_at)).max();
             let model = model.unwrap_or(0);
             // A further picture waits for its operation, decoded, and is scaled there to cover
             // the picture at most.
@@ -323,7 +322,7 @@ impl Plan {
             }
             let frame = match outcome.frame {
                 // Only as the last word is a matte a grey picture.
-                matte if matte.layout() == Layout::Gray => matte.with_alpha().without_alpha(),
+                matte if matte.layout() == Layout::Gray => matte.in_color(),
                 frame => frame,
             };
             let mut take = |name: &str| match self.taker(name) == Some(i) {

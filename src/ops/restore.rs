@@ -95,7 +95,7 @@ pub fn outline(
     let size = photo::scaled_size(shape.size, todo.times, limits)?;
     let after = Shape { size, ..shape };
     let (frame, pixels) = (shape.bytes(), shape.pixels());
-    let kept = match options.strength.0 < 1.0 {
+    let kept = match 0.0 < options.strength.0 && options.strength.0 < 1.0 {
         true => frame,
         false => 0,
     };
@@ -150,13 +150,14 @@ pub fn apply(
     let found = context
         .stages
         .time("measure", || Findings::of(&frame, &source));
-    let original = (strength < 1.0).then(|| frame.clone());
+    let original = (0.0 < strength && strength < 1.0).then(|| frame.clone());
     let mut work = Work {
         todo: most.needed(options, mask.is_some(), &found),
         auto: options.steps == Steps::Auto,
         found: Found::new(found),
         ran: Ran::default(),
         changed: false,
+        cleaned: 0.0,
     };
     let mut frame = work.steps(frame, options, mask, context)?;
     if let Some(original) = original {
@@ -166,6 +167,13 @@ pub fn apply(
     }
     if most.times > 1 {
         frame = nets::upscale(frame, most.times, &mut work.ran, context)?;
+        // Below full strength some of the old tint is there on purpose.
+        if !work.todo.colorize
+            && (strength == 1.0 || work.found.measured.colors.tone == Tone::Monochrome)
+        {
+            work.changed = true;
+            work.keep_tone(&mut frame, options);
+        }
     }
     let report = options
         .report
@@ -185,6 +193,8 @@ struct Work {
     found: Found,
     ran: Ran,
     changed: bool,
+    /// How much of the noise was taken out, 0 to 1.
+    cleaned: f32,
 }
 
 impl Work {
@@ -227,7 +237,7 @@ impl Work {
             frame = context.stages.time("colorize", run)?;
         }
         if self.todo.faces {
-            frame = self.faces(frame, context)?;
+            frame = self.faces(frame, options, context)?;
         }
         Ok(frame)
     }
@@ -248,9 +258,7 @@ impl Work {
         let given = mask.is_some();
         let holes = context.stages.time("detect", || match mask {
             Some(mask) => Ok(damage::given(mask, &frame)),
-            None => engine
-                .damage(None, &frame, &cancel.part(0.0, 1.0))
-                .map(damage::holes),
+            None => engine.damage(None, &frame, cancel).map(damage::holes),
         })?;
         let share = damage::share(&holes);
         self.found.scratches = Some(share);
@@ -289,6 +297,7 @@ impl Work {
             true => self.found.measured.cleaning_share(),
             false => 1.0,
         };
+        self.cleaned = share;
         let run = || engine.restore(Task::Restore, name, frame, share, cancel);
         context.stages.time(step, run)
     }
@@ -303,6 +312,8 @@ impl Work {
             return context.stages.time("deblur", run);
         }
         let Findings { blur, noise, .. } = self.found.measured;
+        // What was taken out hides no detail any more.
+        let noise = noise * (1.0 - self.cleaned);
         let mut frame = frame;
         context.stages.time("deblur", || {
             sharpen::deblur(&mut frame, blur.max(LEAST_BLUR), noise, cancel)
@@ -310,8 +321,8 @@ impl Work {
         Ok(frame)
     }
 
-    /// What had no colour, or one hue, has not gained any by what was done so far.
-    fn keep_tone(&mut self, frame: &mut Frame, options: &Restore) {
+    /// What had no colour, or loses its one hue, has not gained any by what was done so far.
+    fn keep_tone(&self, frame: &mut Frame, options: &Restore) {
         let grey = match self.found.measured.colors.tone {
             Tone::Monochrome => self.changed,
             Tone::Tinted => options.sepia == Sepia::Remove && options.strength.0 > 0.0,
@@ -322,7 +333,12 @@ impl Work {
         }
     }
 
-    fn faces(&mut self, frame: Frame, context: &mut Context<'_>) -> Result<Frame, Error> {
+    fn faces(
+        &mut self,
+        frame: Frame,
+        options: &Restore,
+        context: &mut Context<'_>,
+    ) -> Result<Frame, Error> {
         let (engine, cancel) = (context.engine, context.cancel);
         let run = || -> Result<(Frame, usize), Error> {
             let faces = engine.faces(None, &frame, &cancel.part(0.0, 0.1))?;
@@ -340,8 +356,9 @@ impl Work {
         if count > 0 {
             self.ran.note(engine.entry(Task::FaceDetect, None)?);
             self.ran.note(engine.entry(Task::FaceRestore, None)?);
-            if !self.todo.colorize && self.found.measured.colors.tone == Tone::Monochrome {
-                grayscale(&mut frame);
+            if !self.todo.colorize {
+                self.changed = true;
+                self.keep_tone(&mut frame, options);
             }
         }
         Ok(frame)
@@ -351,5 +368,5 @@ impl Work {
 /// The blur that is undone, in pixels, where it is asked for and hardly any was found.
 const LEAST_BLUR: f32 = 0.6;
 
-/// How much of a restored face is taken: with all of it skin looks like wax.
+/// How much of a restored face is taken. Such nets make skin smoother than it was.
 const FACES: f32 = 0.8;

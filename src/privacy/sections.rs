@@ -187,7 +187,8 @@ fn duration(settings: &Settings) -> Section {
         ),
         said(
             format!(
-                "Pixels are worked on for {} at most, for {} in a restoration, a pipeline or a batch.",
+                "Pixels are worked on for {} at most, for {} in a restoration, \
+                 an enhancement, a pipeline or a batch.",
                 format_duration(settings.timeout),
                 format_duration(settings.long_timeout),
             ),

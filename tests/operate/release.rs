@@ -144,7 +144,8 @@ fn workflows_call_what_a_laptop_can_call() {
     ] {
         assert!(ci.contains(text), "{what}");
     }
-    assert!(project(".github/workflows/ci.yml").contains("run: .ci/run\n"));
+    let workflow = project(".github/workflows/ci.yml");
+    assert!(workflow.contains(" .ci/run\n"));
     let release = project(".github/workflows/release.yml");
     for script in ["scripts/build_release.sh", "scripts/sbom.py"] {
         assert!(release.contains(script), "{script}");
@@ -158,5 +159,5 @@ fn workflows_call_what_a_laptop_can_call() {
         both.iter()
             .all(|file| project(file).contains("scripts/build_release.sh"))
     );
-    assert!(project(".github/workflows/ci.yml").contains("- run: scripts/deny.sh\n"));
+    assert!(workflow.contains("- run: scripts/deny.sh\n"));
 }

@@ -27,13 +27,15 @@ impl FromStr for Damage {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || "expected noise:SIGMA, jpeg:QUALITY, blur:SIGMA or clean".to_owned();
-        let (kind, level) = text.split_once(':').unwrap_or((text, "0"));
+        if text == "clean" {
+            return Ok(Self::Clean);
+        }
+        let (kind, level) = text.split_once(':').ok_or_else(wrong)?;
         let level: f64 = level.parse().map_err(|_| wrong())?;
         match kind {
             "noise" if (0.0..=100.0).contains(&level) => Ok(Self::Noise(level)),
             "jpeg" if (1.0..=100.0).contains(&level) => Ok(Self::Jpeg(level as u8)),
             "blur" if (0.1..=20.0).contains(&level) => Ok(Self::Blur(level)),
-            "clean" => Ok(Self::Clean),
             _ => Err(wrong()),
         }
     }
@@ -210,11 +212,8 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Damage>().unwrap().to_string(), shown);
         }
-        for wrong in ["noise", "jpeg:0", "rain:3", "blur:x", ""] {
-            assert!(
-                wrong == "noise" || wrong.parse::<Damage>().is_err(),
-                "{wrong}"
-            );
+        for wrong in ["noise", "clean:1", "jpeg:0", "rain:3", "blur:x", ""] {
+            assert!(wrong.parse::<Damage>().is_err(), "{wrong}");
         }
         let share = |mask: &Mask| mask.data().iter().filter(|v| **v > 0).count();
         let found = share(&scratches(400, 300, 1));

@@ -98,7 +98,7 @@ pub fn restore(
     run: &mut Run<'_>,
 ) -> Result<Frame, Error> {
     let mut frame = match frame.layout() {
-        Layout::Gray => frame.with_alpha().without_alpha(),
+        Layout::Gray => frame.in_color(),
         _ => frame,
     };
     for (i, face) in faces.iter().enumerate() {

@@ -145,6 +145,8 @@ function picture(control, id, set, limits) {
   input.addEventListener("change", async () => {
     const file = input.files[0] ?? null;
     const fault = file ? await checkPicture(file, limits) : "";
+    // Another one was chosen meanwhile, and is looked at by its own event.
+    if ((input.files[0] ?? null) !== file) return;
     if (fault) input.value = "";
     note.textContent = fault || (file ? bytes(file.size) : "");
     set(fault ? null : file);

@@ -3,7 +3,7 @@
 use super::pieces;
 use crate::{
     frame::{Filter, Frame, Mask},
-    ops::photo::measure::luma,
+    ops::{edge, photo::measure::luma},
 };
 
 /// Less than this share of damaged pixels is not worth the risk that it is none; more than that is
@@ -16,8 +16,12 @@ const PLAUSIBLE: std::ops::Range<f32> = 0.0002..0.3;
 pub fn holes(guess: Mask) -> Mask {
     let mut holes = guess;
     pieces::keep_damage(&mut holes);
-    grow(&mut holes, 255);
-    grow(&mut holes, 128);
+    edge::dilate(&mut holes);
+    let mut wider = holes.clone();
+    edge::dilate(&mut wider);
+    for (hole, wide) in holes.data_mut().iter_mut().zip(wider.data()) {
+        *hole = (*hole).max(wide / 255 * 128);
+    }
     holes
 }
 
@@ -44,36 +48,6 @@ pub fn is_plausible(share: f32) -> bool {
     PLAUSIBLE.contains(&share)
 }
 
-/// Grows what is above 0 by one pixel in each direction, corners included: those get `value`.
-fn grow(mask: &mut Mask, value: u8) {
-    let (w, h) = (mask.width() as usize, mask.height() as usize);
-    let data = mask.data_mut();
-    // What was there in the rows above, at and below, one pixel wider on both sides.
-    let across = |row: &[u8]| -> Vec<bool> {
-        let near = |x: usize| {
-            row[x.saturating_sub(1)..(x + 2).min(w)]
-                .iter()
-                .any(|&v| v > 0)
-        };
-        (0..w).map(near).collect()
-    };
-    let mut above = vec![false; w];
-    let mut here = across(&data[..w]);
-    for y in 0..h {
-        let below = match y + 1 < h {
-            true => across(&data[(y + 1) * w..(y + 2) * w]),
-            false => vec![false; w],
-        };
-        let row = &mut data[y * w..(y + 1) * w];
-        for (x, v) in row.iter_mut().enumerate() {
-            if *v == 0 && (above[x] || here[x] || below[x]) {
-                *v = value;
-            }
-        }
-        (above, here) = (here, below);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,9 +68,6 @@ mod tests {
         assert_eq!(holes.row(8)[5..8], [0, 128, 128]);
         assert_eq!(holes.row(7)[10], 0);
         assert_eq!(share(&holes), 18.0 / 400.0);
-        let mut corner = Mask::new(3, 2, vec![255, 0, 0, 0, 0, 0]);
-        grow(&mut corner, 9);
-        assert_eq!(corner.data(), [255, 9, 0, 9, 9, 0]);
     }
 
     #[test]

@@ -21,7 +21,7 @@ use super::{
         AppState,
         body::{Guarded, Part},
         guard::caught,
-        images::{self, query_pairs},
+        images,
         receipt::receipted,
         statuses::{FAILED, LATE, SLOW, Status, TOO_FAST, USED_UP},
         upload::Expected,
@@ -156,7 +156,6 @@ async fn process(
 ) -> Result<(Answer, Lease, Wishes), Refusal> {
     let place = Place::at(&state.settings);
     let other = |error| Refusal::of(&error, &place);
-    let mut options = query_pairs(http).map_err(other)?;
     let expected = Expected::of_peer(FURTHER, &[ENCODED], &Form::TYPES, &state.settings);
     let mut upload = images::receive(http, payload, expected, state, spool, request)
         .await
@@ -174,7 +173,7 @@ async fn process(
         let read = reader.read(upload).await;
         upload = read.map_err(|error| Refusal::of(&error, &place.with_header()))?;
     }
-    options.append(&mut upload.options);
+    let options = std::mem::take(&mut upload.options);
     let decoded = upload.take(ENCODED);
     let ground = upload.files.iter_mut().find(|(name, _)| *name == GROUND);
     let sources = Sources {
