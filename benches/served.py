@@ -67,6 +67,7 @@ class Server:
             record = json.loads(line)
             if found := re.search(r"listening on (http://\S+)", record.get("message", "")):
                 self.address = urllib.parse.urlparse(found[1]).netloc
+                self.metrics = re.search(r"metrics on http://([^/]+)", record["message"])[1]
             if record["event"] == "ready":
                 # A log that nobody reads would stop the server once the pipe is full.
                 threading.Thread(target=self.process.stderr.read, daemon=True).start()

@@ -179,7 +179,7 @@ fn the_notice_says_what_was_found_about_the_storage() {
 
 #[test]
 fn the_notice_lists_every_field_of_the_log_and_every_metric() {
-    let server = spawn(&["--workers=1"]);
+    let mut server = spawn(&["--workers=1"]);
     let picture = pictures::png(64, 48);
     assert_eq!(
         server
@@ -194,6 +194,8 @@ fn the_notice_lists_every_field_of_the_log_and_every_metric() {
         415
     );
     server.assert_books_balance();
+    // The log comes through a pipe, and may be behind.
+    server.wait_for_line("\"code\":\"unknown_format\"");
     let notice = server.get("/v1/privacy").json();
     let fields = names(section(&notice, "logged"));
     let mut seen = BTreeSet::new();
