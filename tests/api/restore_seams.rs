@@ -44,7 +44,7 @@ fn tiles_of_denoising_leave_no_seam() {
     server.assert_books_balance();
 }
 
-/// None of a hundred thousand pixels differs; of tiles that overlap by half as much, 12 do.
+/// No pixel differs; of tiles that overlap by half as much, 12 in a hundred thousand do.
 #[test]
 fn tiles_of_enlarging_leave_no_seam() {
     let server = spawn(&[]);
@@ -63,8 +63,8 @@ fn tiles_of_enlarging_leave_no_seam() {
 }
 
 /// Each tile is filled with its neighbours' fillings in sight, and the part's tiles come in another
-/// order: here and there a sample is one apart. It is more, and three times as often, where tiles
-/// overlap by a quarter as much.
+/// order: of the holes' pixels 3 in 100 are one to three apart. Of tiles that overlap by half as much
+/// it is 9 in 100.
 #[test]
 fn tiles_of_filling_leave_no_seam() {
     let server = spawn(&[]);
