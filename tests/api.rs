@@ -29,6 +29,8 @@ mod progress;
 mod restore;
 #[path = "api/restore_limits.rs"]
 mod restore_limits;
+#[path = "api/restore_seams.rs"]
+mod restore_seams;
 #[path = "api/restore_steps.rs"]
 mod restore_steps;
 #[path = "api/transform.rs"]

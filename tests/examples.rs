@@ -7,6 +7,8 @@ use std::{
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::Command,
+    thread,
+    time::Duration,
 };
 
 use common::{Server, http, pictures, spawn};
@@ -97,15 +99,30 @@ fn the_loop_over_a_folder_goes_on_after_a_bad_file_and_a_busy_service() {
     let (Some(sh), Some(_)) = (common::tool(&["sh"]), common::tool(&["curl"])) else {
         return common::skip("examples/folder.sh", "sh and curl");
     };
-    // One upload at a time: of four at once, most are told to come again.
-    let server = spawn(&["--workers=1", "--upload-permits=1", "--queue=1"]);
+    // One upload at a time, and the first is that of a client who does not go on with it until
+    // somebody else was told to come again.
+    let server = spawn(&["--workers=1", "--upload-permits=1", "--upload-idle=60s"]);
+    let path = "/v1/remove-background";
+    let held = http::begin(server.address, path, "image/jpeg", 1000, &[7; 500]);
+    let soon = Duration::from_secs(30);
+    server.wait_until(soon, "the permit is taken", |m| {
+        m.get("safelight_inputs_live") == Some(&1.0)
+    });
     let folder = Folder::new();
     for i in 0..6 {
         let name = folder.file(&format!("{i}.jpg"));
         fs::write(name, pictures::jpeg(320 + i, 240)).unwrap();
     }
     let results = folder.file("results");
-    let ran = run(&server, &sh, "folder.sh", &[&folder.0, &results]);
+    let refused = r#"safelight_rejections_total{reason="upload_permits"}"#;
+    let ran = thread::scope(|scope| {
+        scope.spawn(|| {
+            // Dropped where the wait fails, too.
+            let _held = held;
+            server.wait_until(soon, "a refusal", |m| m.get(refused) >= Some(&1.0));
+        });
+        run(&server, &sh, "folder.sh", &[&folder.0, &results])
+    });
     assert_ne!(ran.code, Some(0), "one of them failed");
     assert!(ran.stderr.contains("failed: broken.png"), "{}", ran.stderr);
     assert_eq!(ran.stderr.matches("failed:").count(), 1, "{}", ran.stderr);
@@ -113,6 +130,9 @@ fn the_loop_over_a_folder_goes_on_after_a_bad_file_and_a_busy_service() {
         let result = fs::read(results.join(format!("{i}.png"))).unwrap();
         assert_eq!(pictures::decoded(&result).width(), 320 + i);
     }
+    let busy = r#"safelight_requests_total{operation="remove-background",outcome="busy"}"#;
+    assert!(server.metric(refused) >= 1.0 && server.metric(busy) >= 1.0);
+    server.assert_books_balance();
 }
 
 /// Serves the example's page, with the service's address in it, until the test's process ends.

@@ -77,10 +77,19 @@ fn schemathesis_finds_no_answer_that_the_document_does_not_promise() {
     );
     write_summary(&ran.text());
     let metrics = server.metrics();
-    let failed = |(name, _): &(&String, &f64)| {
-        name.starts_with("safelight_requests_total") && name.contains("outcome=\"failed\"")
+    let requests = metrics.iter();
+    let requests: Vec<_> = requests
+        .filter(|(name, _)| name.starts_with("safelight_requests_total{"))
+        .collect();
+    let of = |outcome: &str| -> f64 {
+        let label = format!("outcome=\"{outcome}\"");
+        let own = requests.iter().filter(|(name, _)| name.contains(&label));
+        own.map(|(_, count)| **count).sum()
     };
-    assert_eq!(metrics.iter().find(failed), None, "no answer was a 5xx");
+    assert_eq!(of("server_error"), 0.0, "{requests:?}");
+    // It did reach the service, and some of what it made up was good.
+    let (good, bad) = (of("ok"), of("client_error"));
+    assert!(good > 50.0 && bad > 50.0, "{requests:?}");
     server.assert_books_balance();
 }
 
@@ -191,15 +200,10 @@ fn what_the_document_gives_as_examples_is_accepted() {
                 let form = with_what_it_needs(form, name, methods);
                 let answer = server.form(path, form);
                 let text = String::from_utf8_lossy(&answer.body);
-                // Some options mean nothing without another one, and say which.
-                let alone = answer.status == 400 && answer.code() == "options_conflict";
-                assert!(
-                    answer.status == 200 || alone,
-                    "{path}: {name}={value}: {text}"
-                );
+                assert_eq!(answer.status, 200, "{path}: {name}={value}: {text}");
                 sent += 1;
             }
         }
     }
-    assert!(sent > 40, "{sent}");
+    assert!(sent >= 200, "{sent}");
 }

@@ -65,7 +65,9 @@ fn noise_and_blocks_are_found_in_every_photograph() {
     let paths = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path());
+    let (mut seen, mut judged) = (0, 0);
     for (i, path) in paths.enumerate() {
+        seen += 1;
         // A part of each: finding it is the question, and a quarter is enough for that.
         let clean = pictures::decoded(&fs::read(&path).unwrap());
         let clean: RgbImage = clean.crop_imm(100, 100, 256, 256).to_rgb8();
@@ -82,7 +84,10 @@ fn noise_and_blocks_are_found_in_every_photograph() {
             let before = pictures::error(&noisy, &clean);
             let only = restored(&server, "image/png", "steps=denoise", &bytes).picture();
             let all = pictures::error(&only.to_rgb8(), &clean);
+            assert!(all < gain * before, "{name} {sigma}: {before}, {all} alone");
+            // Where something else was done too, the difference is not the noise's alone.
             if done.len() == 1 {
+                judged += 1;
                 let after = pictures::error(&answer.picture().to_rgb8(), &clean);
                 assert!(
                     after < gain * before,
@@ -104,6 +109,9 @@ fn noise_and_blocks_are_found_in_every_photograph() {
             assert!(found, "{name} {quality}: {done:?}");
         }
     }
+    println!("{judged} judged of {seen} pictures with two kinds of noise");
+    // Of 24 pictures, twice each, 43 get nothing but `denoise`.
+    assert!(seen >= 20 && judged >= 38, "{judged} of 2 x {seen}");
     server.assert_books_balance();
 }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::common::{Answer, Form, Server, pictures, spawn};
 
 /// A scene with all tones, many colours and sharp edges.
-fn scene(width: u32, height: u32) -> RgbImage {
+pub fn scene(width: u32, height: u32) -> RgbImage {
     let (w, h) = (f64::from(width), f64::from(height));
     RgbImage::from_fn(width, height, |x, y| {
         let (u, v) = (f64::from(x) / w, f64::from(y) / h);
@@ -53,7 +53,7 @@ fn faded(picture: &RgbImage) -> RgbImage {
 }
 
 /// Thin light lines from edge to edge, and where they are.
-fn scratched(picture: &RgbImage) -> (RgbImage, GrayImage) {
+pub fn scratched(picture: &RgbImage) -> (RgbImage, GrayImage) {
     let mut mask = GrayImage::new(picture.width(), picture.height());
     let mut picture = picture.clone();
     for (start, lean) in [(0.2, 0.06), (0.47, -0.04), (0.8, 0.02)] {
@@ -69,7 +69,7 @@ fn scratched(picture: &RgbImage) -> (RgbImage, GrayImage) {
     (picture, mask)
 }
 
-fn png(picture: &RgbImage) -> Vec<u8> {
+pub fn png(picture: &RgbImage) -> Vec<u8> {
     pictures::encoded(picture.clone(), ImageFormat::Png)
 }
 
@@ -81,7 +81,7 @@ fn restored(server: &Server, query: &str, picture: &RgbImage) -> Answer {
     answer
 }
 
-fn pixels(server: &Server, query: &str, picture: &RgbImage) -> RgbImage {
+pub fn pixels(server: &Server, query: &str, picture: &RgbImage) -> RgbImage {
     restored(server, query, picture).picture().to_rgb8()
 }
 
@@ -242,23 +242,29 @@ fn scratches_are_filled_where_they_are_found_or_shown() {
 
 #[test]
 fn a_larger_picture_is_nearer_to_the_truth_than_a_stretched_one() {
+    use imageops::FilterType::{CatmullRom, Lanczos3};
+    /// What is left of a filter's error: the nets reach 0.73 of Lanczos's here, which is a filter's best.
+    const SHARE: f64 = 0.85;
     let server = spawn(&[]);
     let truth = scene(400, 280);
     for times in [2, 4] {
         let (w, h) = (400 / times, 280 / times);
-        let small = imageops::resize(&truth, w, h, imageops::FilterType::CatmullRom);
-        let plain = imageops::resize(&small, 400, 280, imageops::FilterType::Triangle);
+        let small = imageops::resize(&truth, w, h, CatmullRom);
         let query = format!("steps=upscale&scale={times}");
         let answer = restored(&server, &query, &small);
         assert_eq!(answer.header("x-image-width"), Some("400"));
         let model = answer.header("x-model").unwrap();
         assert!(model.starts_with("upscale"), "{model}");
-        let out = answer.picture().to_rgb8();
-        let (ours, theirs) = (
-            pictures::error(&out, &truth),
-            pictures::error(&plain, &truth),
-        );
-        assert!(ours < theirs, "{times}: {ours} {theirs}");
+        let ours = pictures::error(&answer.picture().to_rgb8(), &truth);
+        for filter in [CatmullRom, Lanczos3] {
+            let plain = imageops::resize(&small, 400, 280, filter);
+            let theirs = pictures::error(&plain, &truth);
+            let share = ours / theirs;
+            assert!(
+                share < SHARE,
+                "{times}: {ours} is {share} of {filter:?}'s {theirs}"
+            );
+        }
         for route in ["enhance", "restore"] {
             let path = format!("/v1/{route}?format=png&scale={times}");
             let answer = server.post(&path, "image/png", &png(&small));
@@ -349,34 +355,5 @@ fn a_report_says_what_was_found_and_done() {
         "/v1/pipeline?ops=[{%22op%22:%22restore%22,%22report%22:true},{%22op%22:%22transform%22}]";
     let listed = server.post(path, "image/png", &png(&old));
     assert_eq!(report(&listed)["found"]["faded"], true);
-    server.assert_books_balance();
-}
-
-/// Where a tile begins cannot be seen: the same pixels come out of a part of the picture, which is
-/// cut into other tiles.
-#[test]
-fn tiles_leave_no_seam() {
-    let server = spawn(&[]);
-    let whole = pictures::noisy(&scene(1180, 700), 12.0, 9);
-    // The net looks at blocks of 8.
-    let (left, top, width, height) = (152, 88, 904, 560);
-    let part = imageops::crop_imm(&whole, left, top, width, height).to_image();
-    let query = "steps=denoise";
-    let (all, own) = (
-        pixels(&server, query, &whole),
-        pixels(&server, query, &part),
-    );
-    // What the net sees of the cut's own border.
-    let border = 72;
-    let mut differs = 0;
-    for y in border..height - border {
-        for x in border..width - border {
-            let (a, b) = (all.get_pixel(x + left, y + top), own.get_pixel(x, y));
-            let apart = (0..3).map(|c| a[c].abs_diff(b[c])).max().unwrap();
-            assert!(apart <= 1, "{x}, {y}: {a:?} {b:?}");
-            differs += u32::from(apart > 0);
-        }
-    }
-    assert!(differs < width * height / 100, "{differs}");
     server.assert_books_balance();
 }

@@ -169,6 +169,10 @@ fn with_keys_on_rembgs_route_refuses_in_rembgs_shape() {
         let detail = answer.json()["detail"].as_str().unwrap().to_owned();
         assert_eq!(answer.json(), json!({ "detail": detail }));
         assert_eq!(answer.header("content-type"), Some("application/json"));
+        // The only word of it that is not the same each time.
+        let detail = answer.header("retry-after").map_or(detail.clone(), |wait| {
+            detail.replace(&format!(" in {wait} s."), " in N s.")
+        });
         table.row(sent, &format!("{} with `detail`: {detail}", answer.status));
         answer.status
     };
@@ -183,9 +187,8 @@ fn with_keys_on_rembgs_route_refuses_in_rembgs_shape() {
     let answer = (0..9).map(|_| post(Some(&keys[2])));
     let answer = answer.into_iter().find(|answer| answer.status != 200);
     let answer = answer.expect("it is held");
-    assert_eq!(answer.status, 429);
+    assert_eq!(told("keys on: faster than the key may", &answer), 429);
     assert!((1..=10).contains(&whole(&answer, "retry-after")));
-    assert!(answer.json()["detail"].is_string());
     table.finish_part("keys on");
     let get = asked(&server, "GET", "/api/remove?url=http://x/", None);
     assert_eq!(get.status, 401);

@@ -57,7 +57,7 @@ fn an_answer_says_what_clients_read() {
     ] {
         assert_eq!(preview.header(name), Some(value), "{name}");
     }
-    // A ball is a product; whether the model is sure of this one is no matter.
+    // A ball is a product; whether the model is sure of this one is no matter here (see `kinds`).
     let kind = preview.header("x-type").unwrap();
     assert!(["product", "other"].contains(&kind), "{kind}");
     let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
@@ -111,6 +111,37 @@ fn an_answer_says_what_clients_read() {
         (width, height)
     );
     assert!(number(&small, "x-width") * number(&small, "x-height") <= 250_000);
+    server.assert_books_balance();
+}
+
+/// The sizes beyond a usual picture: 4 megapixels, 25, and 10 of a PNG.
+#[test]
+fn large_sizes_are_as_large_as_they_are_called() {
+    let server = spawn(&["--workers=1"]);
+    // 26.4 megapixels.
+    let huge = pictures::jpeg(6000, 4400);
+    for (size, format, megapixels) in [
+        ("hd", "png", 4.0),
+        ("hd", "jpg", 4.0),
+        ("full", "png", 10.0),
+        ("4k", "jpg", 25.0),
+        ("50MP", "jpg", 26.4),
+    ] {
+        let form = Form::new().file("image_file", "x.jpg", &huge);
+        let form = form.text("size", size).text("format", format);
+        let answer = server.form(REMOVEBG, form);
+        assert_eq!(answer.status, 200, "{size} {format}");
+        let said = (number(&answer, "x-width"), number(&answer, "x-height"));
+        assert_eq!(pictures::stored_size(&answer.body), Some(said));
+        let (width, height) = (f64::from(said.0), f64::from(said.1));
+        // Sides are whole pixels, rounded down.
+        let found = width * height / 1e6;
+        assert!(
+            found <= megapixels && found > 0.998 * megapixels,
+            "{size} {format}: {found}"
+        );
+        assert!((width / height - 6000.0 / 4400.0).abs() < 0.002, "{said:?}");
+    }
     server.assert_books_balance();
 }
 

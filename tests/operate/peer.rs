@@ -4,7 +4,7 @@ use std::{
     fs,
     io::{Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -12,9 +12,12 @@ use std::{
 
 use crate::common;
 
+/// How often a program is started whose port another one was quicker to take.
+const ATTEMPTS: u32 = 5;
+
 /// An address that nobody listened on a moment ago; for programs that cannot say which port they
 /// were given.
-pub fn free_address() -> SocketAddr {
+fn free_address() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().unwrap()
 }
@@ -29,8 +32,21 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Starts `command` and waits until somebody listens at `address`.
-    pub fn start(command: &mut Command, address: SocketAddr, folder: PathBuf) -> Self {
+    /// Starts the command that `prepare` makes for an address and for a folder of its own, and waits
+    /// until somebody listens there.
+    pub fn start(name: &str, prepare: impl Fn(SocketAddr, &Path) -> Command) -> Self {
+        for _ in 0..ATTEMPTS {
+            let (address, folder) = (free_address(), common::folder(name));
+            let mut command = prepare(address, &folder);
+            if let Some(peer) = Self::started(&mut command, address, folder) {
+                return peer;
+            }
+        }
+        panic!("{name}: {ATTEMPTS} times another program had its port");
+    }
+
+    /// `None` where it ended because another program has its port.
+    fn started(command: &mut Command, address: SocketAddr, folder: PathBuf) -> Option<Self> {
         let log = fs::File::create(folder.join("peer.log")).unwrap();
         command
             .stdin(Stdio::null())
@@ -43,13 +59,19 @@ impl Peer {
             folder,
         };
         let deadline = Instant::now() + Duration::from_secs(30);
-        while TcpStream::connect(address).is_err() {
+        loop {
+            let there = TcpStream::connect(address).is_ok();
             let ended = peer.child.try_wait().unwrap();
-            let late = Instant::now() > deadline;
-            assert!(ended.is_none() && !late, "{ended:?}\n{}", peer.log());
+            let taken = peer.log().to_lowercase().contains("address already in use");
+            match ended {
+                // Whoever is there, it is not this one, which goes on trying, or does not.
+                _ if taken => return None,
+                None if there => return Some(peer),
+                None => assert!(Instant::now() < deadline, "{}", peer.log()),
+                Some(_) => panic!("{ended:?}\n{}", peer.log()),
+            }
             thread::sleep(Duration::from_millis(20));
         }
-        peer
     }
 
     /// What it has written to its output so far.

@@ -2,8 +2,10 @@
 //! client ends with its picture, and nothing is left behind.
 
 use std::{
+    cell::Cell,
     fs,
-    net::SocketAddr,
+    net::{SocketAddr, TcpListener},
+    path::Path,
     process::Command,
     sync::atomic::{AtomicUsize, Ordering},
     thread,
@@ -12,17 +14,22 @@ use std::{
 
 use rustix::process::Signal;
 
-use super::{
-    peer::{Peer, free_address},
-    project, with,
-};
+use super::{peer::Peer, project, with};
 use crate::common::{self, Server, http, pictures, spawn};
 
 /// HAProxy with the shipped configuration, but for its port and the names of the instances.
 pub fn haproxy(instances: &[SocketAddr]) -> Option<Peer> {
     let program = common::tool(&["haproxy"])?;
-    let folder = common::folder("haproxy");
-    let address = free_address();
+    let prepare = |address, folder: &_| command(&program, instances, address, folder);
+    Some(Peer::start("haproxy", prepare))
+}
+
+fn command(
+    program: &Path,
+    instances: &[SocketAddr],
+    address: SocketAddr,
+    folder: &Path,
+) -> Command {
     let servers: Vec<_> = instances
         .iter()
         .enumerate()
@@ -44,7 +51,25 @@ pub fn haproxy(instances: &[SocketAddr]) -> Option<Peer> {
     fs::write(folder.join("haproxy.cfg"), config).unwrap();
     let mut command = Command::new(program);
     command.arg("-db").arg("-f").arg(folder.join("haproxy.cfg"));
-    Some(Peer::start(&mut command, address, folder))
+    command
+}
+
+/// What every test with another program needs: that it does not fail for somebody else's port.
+#[test]
+fn a_program_whose_port_is_taken_gets_another() {
+    const TEST: &str = "a_program_whose_port_is_taken_gets_another";
+    let Some(program) = common::tool(&["haproxy"]) else {
+        return common::skip(TEST, "HAProxy");
+    };
+    let somebody = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = somebody.local_addr().unwrap();
+    let attempts = Cell::new(0);
+    let proxy = Peer::start("haproxy", |address, folder| {
+        attempts.set(attempts.get() + 1);
+        let address = if attempts.get() == 1 { taken } else { address };
+        command(&program, &[taken], address, folder)
+    });
+    assert_eq!(attempts.get(), 2, "{}", proxy.log());
 }
 
 #[test]

@@ -1,9 +1,16 @@
 //! The calls of the program, held against those that the systemd unit allows.
 
-use std::{collections::BTreeSet, fs, path::Path, process::Command, thread, time::Duration};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::Path,
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
 
 use super::project;
-use crate::common::{self, Launch, pictures};
+use crate::common::{self, Form, Launch, pictures};
 
 #[test]
 fn the_systemd_unit_allows_every_call_that_the_main_job_makes_and_no_writable_code() {
@@ -18,12 +25,12 @@ fn the_systemd_unit_allows_every_call_that_the_main_job_makes_and_no_writable_co
     let folder = common::folder("calls");
     let calls = folder.join("calls");
     let (strace, file) = (strace.display().to_string(), calls.display().to_string());
-    // -D: the service is the child, and strace goes when it goes.
+    // -D: the service is the child, and strace goes when it goes. -q: only what is said of ends.
     let through = [
         strace.as_str(),
         "-D",
         "-f",
-        "-qq",
+        "-q",
         "-e",
         "signal=none",
         "-o",
@@ -41,13 +48,23 @@ fn the_systemd_unit_allows_every_call_that_the_main_job_makes_and_no_writable_co
         &pictures::jpeg(320, 240),
     );
     assert_eq!(answer.status, 200);
-    let answer = server.post("/v1/restore", "image/png", &pictures::png(64, 48));
+    let small = pictures::png(64, 48);
+    let answer = server.post("/v1/restore", "image/png", &small);
     assert_eq!(answer.status, 200);
+    // The nets of a restoration, the one that is only run where there is something to fill too.
+    let found = "/v1/restore?steps=scratches,denoise";
+    let answer = server.post(found, "image/png", &small);
+    assert_eq!(answer.status, 200);
+    let models = answer.header("x-model").unwrap_or_default();
+    assert!(models.contains("restore"), "{models}");
+    let shown = Form::of(&small).file("mask_file", "m", &small);
+    let answer = server.form(found, shown);
+    assert_eq!(answer.header("x-model"), Some("inpaint, restore"));
+    let both = "/v1/remove-background?output=both&format=webp";
+    assert_eq!(server.post(both, "image/png", &small).status, 200);
     server.signal(rustix::process::Signal::TERM);
     assert!(server.wait(Duration::from_secs(40)).success());
-    // strace may still be writing its last line.
-    thread::sleep(Duration::from_millis(200));
-    let text = fs::read_to_string(&calls).unwrap();
+    let text = whole(&calls, server.pid());
     let _ = fs::remove_dir_all(&folder);
 
     let unit = project("deploy/systemd/safelight.service");
@@ -94,6 +111,24 @@ fn the_systemd_unit_allows_every_call_that_the_main_job_makes_and_no_writable_co
         .filter(|name| !allowed.contains(*name) || denied.contains(*name))
         .collect();
     assert!(outside.is_empty(), "the unit does not allow {outside:?}");
+}
+
+/// What strace has written when it has written that the process is over, which is its last line.
+fn whole(calls: &Path, pid: u32) -> String {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let text = fs::read_to_string(calls).unwrap();
+        let ended = |line: &str| {
+            let rest = line.strip_prefix(&pid.to_string());
+            rest.is_some_and(|rest| rest.trim_start() == "+++ exited with 0 +++")
+        };
+        if text.lines().any(ended) {
+            return text;
+        }
+        let last = text.lines().next_back();
+        assert!(Instant::now() < deadline, "{pid} goes on: {last:?}");
+        thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// The calls of some of systemd's sets, as this machine's systemd knows them.

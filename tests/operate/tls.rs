@@ -8,10 +8,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use super::{
-    peer::{Peer, free_address},
-    project, with,
-};
+use super::{peer::Peer, project, with};
 use crate::common::{self, pictures, spawn};
 
 const NAME: &str = "safelight.test";
@@ -22,45 +19,44 @@ fn nginx(service: SocketAddr, change: impl Fn(&str) -> String) -> Option<Peer> {
     let strace = common::tool(&["strace"])?;
     let program = common::tool(&["nginx"])?;
     let openssl = common::tool(&["openssl"])?;
-    let folder = common::folder("nginx");
-    let path = folder.display();
-    common::certify(&openssl, &folder, NAME);
-
-    // A small send buffer, so that a slow reader is seen soon.
-    let address = free_address();
     let config = change(&project("deploy/proxy/nginx.conf"));
-    let config = with(
-        &config,
-        "listen 443 ssl;",
-        &format!("listen {address} ssl sndbuf=16k;"),
-    );
     let config = with(
         &config,
         "server 127.0.0.1:8080;",
         &format!("server {service};"),
     );
-    let config = with(&config, "/etc/nginx/tls/", &format!("{path}/"));
-    // The folders of the package need not be there, and are not ours.
-    let temporary: Vec<_> = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .iter()
-        .map(|kind| format!("{kind}_temp_path {path}/temp-{kind};"))
-        .collect();
-    let config = with(
-        &config,
-        "http {",
-        &format!("http {{\n{}", temporary.join("\n")),
-    );
-    fs::write(folder.join("nginx.conf"), config).unwrap();
-    let mut command = Command::new(strace);
-    command
-        // -D: nginx is the child, and strace goes when it goes.
-        .args(["-D", "-f", "-qq", "-e", "trace=open,openat,creat", "-o"])
-        .arg(folder.join("opened"))
-        .arg(program)
-        .args(["-p", &path.to_string(), "-c", &format!("{path}/nginx.conf")])
-        .args(["-e", "stderr", "-g"])
-        .arg(format!("daemon off; pid {path}/nginx.pid;"));
-    Some(Peer::start(&mut command, address, folder))
+    Some(Peer::start("nginx", |address, folder| {
+        let path = folder.display();
+        common::certify(&openssl, folder, NAME);
+        // A small send buffer, so that a slow reader is seen soon.
+        let config = with(
+            &config,
+            "listen 443 ssl;",
+            &format!("listen {address} ssl sndbuf=16k;"),
+        );
+        let config = with(&config, "/etc/nginx/tls/", &format!("{path}/"));
+        // The folders of the package need not be there, and are not ours.
+        let temporary: Vec<_> = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+            .iter()
+            .map(|kind| format!("{kind}_temp_path {path}/temp-{kind};"))
+            .collect();
+        let config = with(
+            &config,
+            "http {",
+            &format!("http {{\n{}", temporary.join("\n")),
+        );
+        fs::write(folder.join("nginx.conf"), config).unwrap();
+        let mut command = Command::new(&strace);
+        command
+            // -D: nginx is the child, and strace goes when it goes.
+            .args(["-D", "-f", "-qq", "-e", "trace=open,openat,creat", "-o"])
+            .arg(folder.join("opened"))
+            .arg(&program)
+            .args(["-p", &path.to_string(), "-c", &format!("{path}/nginx.conf")])
+            .args(["-e", "stderr", "-g"])
+            .arg(format!("daemon off; pid {path}/nginx.pid;"));
+        command
+    }))
 }
 
 /// Sends a picture of some megabytes and reads the answer slowly. Returns it with nginx's temporary

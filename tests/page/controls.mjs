@@ -1,7 +1,8 @@
 // Holds the page's controls against the server's own document: every option of every operation has a
 // control, whose range, choices and default are the server's; and what each control can say is taken.
 //
-// Sees {options: how many, sent: how many requests, unsent: options of which the server lacks a model}.
+// Sees {options: how many, sent: how many requests, unsent: what was not, since the server lacks a
+// model for it or another control says it}.
 
 /** Runs in the page. */
 async function compare() {
@@ -155,7 +156,9 @@ async function compare() {
   for (const operation of catalogue.operations().filter(({ steps }) => !steps)) {
     for (const control of operation.controls.filter(({ name }) => operation.id === "transform" || !writing.has(name))) {
       const ways = sayings(make(operation).row(control.name), control);
-      if (!ways.length) seen.unsent.push(`${operation.id} ${control.name}`);
+      if (!ways.length) seen.unsent.push(`${operation.id}: ${control.name}`);
+      // Steps whose models are missing cannot be chosen.
+      if (control.kind === "steps") seen.unsent.push(...control.missing.map((step) => `${operation.id}: ${control.name} (${step})`));
       for (let at = 0; at < ways.length; at += 1) {
         const what = `${operation.id}: ${control.name} (${at + 1})`;
         const options = await reach(operation, control, at);

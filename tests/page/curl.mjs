@@ -1,5 +1,6 @@
 // Asks each tab for its request as a curl line, with options that a shell could misread.
-// Sees {lines: [{operation, line, name}]}, `name` being that of the file which the page would save.
+// Sees {tabs: [operation], lines: [{operation, line, name}]}, `name` being that of the file which the
+// page would save.
 
 const SET = {
   "remove-background": `document.getElementById("opt-background-colour").click()`,
@@ -13,9 +14,9 @@ const SET = {
 export default async function curl(visitor, picture) {
   await visitor.choose([picture]);
   await visitor.result();
+  const tabs = await visitor.see(`[...document.querySelectorAll("[role=tab]")].map(({ id }) => id.replace(/^tab-/, ""))`);
   const lines = [];
   for (const [operation, set] of Object.entries(SET)) {
-    if (!await visitor.see(`!!document.getElementById("tab-${operation}")`)) continue;
     await visitor.tab(operation);
     if (set) await visitor.see(`void (${set})`);
     await visitor.click("#run");
@@ -24,5 +25,5 @@ export default async function curl(visitor, picture) {
     await visitor.until(`document.getElementById("status").textContent.startsWith("Copied")`, "it is copied");
     lines.push({ operation, line: await visitor.text("#curl"), name: await visitor.see(`document.getElementById("download").download`) });
   }
-  return { lines };
+  return { tabs, lines };
 }
