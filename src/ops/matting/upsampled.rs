@@ -137,7 +137,8 @@ mod tests {
         let noise = |i: u32| (i.wrapping_mul(2_654_435_761) >> 24) as u8;
         let frame = Frame::new(90, 70, Layout::Rgb, (0..90 * 70 * 3).map(noise).collect());
         let function = |i: u32| match i % 12 {
-            0..6 => [0.0, 0.0, 0.0, if i % 24 < 12 { 0.0 } else { 255.0 }],
+            0..3 => [0.0; 4],
+            3..6 => [0.0, 0.0, 0.0, 255.0],
             _ => [0.3, f32::from(noise(i)) / 500.0, 0.1, 20.0],
         };
         let functions: Vec<Linear> = (0..12 * 9).map(function).collect();
