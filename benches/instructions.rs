@@ -9,6 +9,7 @@ use std::{env, hint::black_box, io::Cursor};
 use safelight::{
     codec::{self, Encoded, Encoding},
     config::Settings,
+    cores,
     frame::{Filter, Frame, Layout, Mask},
     ops::{foreground, matting},
 };
@@ -31,6 +32,8 @@ const PARTS: [(&str, fn()); 9] = [
 ];
 
 fn main() {
+    // Only what this thread does is counted.
+    cores::limit(1);
     let wanted = env::args().nth(1).filter(|name| !name.starts_with("--"));
     let part = wanted.and_then(|wanted| PARTS.iter().find(|(name, _)| *name == wanted));
     match part {

@@ -14,6 +14,7 @@
 //! | [`cancel`] | the flag and the deadline that travel with a job |
 //! | [`config`] | every setting, its default, its check |
 //! | [`harden`] | the wiping allocator, no dumps |
+//! | [`cores`] | cores that have nothing to do, and work on rows side by side |
 //! | [`observe`] | metrics, closed-schema logs, and the guard that writes both |
 //! | [`frame`] | decoded pixels |
 //! | [`ephemeral`] | the spool, the ledger, the lease |
@@ -32,6 +33,7 @@ pub mod cancel;
 pub mod cli;
 pub mod codec;
 pub mod config;
+pub mod cores;
 pub mod digest;
 pub mod engine;
 pub mod ephemeral;

@@ -10,6 +10,7 @@ use safelight::{
     cancel::Cancel,
     codec::{self, Encoded, Encoding},
     config::Settings,
+    cores,
     engine::{Engine, Loading},
     frame::{Frame, Layout},
     observe::Metrics,
@@ -18,6 +19,7 @@ use safelight::{
 
 /// A process has one ONNX Runtime, and so one engine: with one thread.
 pub static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
+    cores::limit(1);
     let mut settings = Settings::default().engine;
     settings.workers = Some(1);
     Engine::open(&settings, Arc::new(Metrics::new("bench")), Loading::AtOnce).unwrap()

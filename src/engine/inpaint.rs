@@ -1,11 +1,13 @@
 //! Fills holes in a picture, tile by tile, and changes nothing else.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use ndarray::{Array4, ArrayD, s};
 
 use super::{
-    manifest::{Entry, Input},
+    manifest::{Entry, Input, Resize},
     tensor,
-    tiles::{self, Run, Tile},
+    tiles::{self, Help, Run, Tile},
 };
 use crate::{
     cancel::Cancel,
@@ -14,27 +16,39 @@ use crate::{
 };
 
 /// The picture with its holes filled: a value of `holes` above 0 is a hole for the model, and says
-/// how much of the filling is taken there (255: all of it). Only tiles with holes are run. What a
-/// tile has filled is whole for the next one, so that the filling goes on across their border.
+/// how much of the filling is taken there (255: all of it). Only the surroundings of holes are run.
+/// What a tile has filled is whole for the next one, so that the filling goes on across their
+/// border: tiles that touch are done one after the other, in their order.
 ///
 /// # Errors
-/// As [`tiles::each`]; [`Error::Internal`] where the mask is not of the picture's size.
+/// As [`tiles::shared`]; [`Error::Internal`] where the mask is not of the picture's size.
 pub fn fill(
-    mut frame: Frame,
-    mut holes: Mask,
+    frame: Frame,
+    holes: Mask,
     entry: &Entry,
     cancel: &Cancel,
     run: &mut Run<'_>,
+    help: &Help<'_>,
 ) -> Result<Frame, Error> {
     if (holes.width(), holes.height()) != (frame.width(), frame.height()) {
         return Err(Error::Internal);
     }
-    let mut all = tiles::tiles(frame.width(), frame.height(), entry);
-    all.retain(|tile| has_hole(&holes, tile.core));
-    tiles::each(all, cancel, |tile| {
-        let output = tiles::first(run, inputs(&frame, &holes, tile, entry))?;
+    let all = around_holes(&holes, entry);
+    let before = |(i, tile): (usize, &Tile)| {
+        let earlier = all[..i].iter().enumerate();
+        let touching = earlier.filter(|(_, other)| tile.touches(other));
+        touching.map(|(i, _)| i).collect()
+    };
+    let after = all.iter().enumerate().map(before).collect();
+    let open = Mutex::new((frame, holes));
+    let read = |tile: &Tile| {
+        let open = lock(&open);
+        inputs(&open.0, &open.1, tile, entry)
+    };
+    tiles::shared(&all, after, cancel, run, help, read, |tile, output| {
+        let (frame, holes) = &mut *lock(&open);
         let share = |x, y: u32| f32::from(holes.row(y)[x as usize]) / 255.0;
-        tensor::paste(&mut frame, tile.core, &output, tile.corner(), entry, share)?;
+        tensor::paste(frame, tile.core, output, tile.corner(), entry, share)?;
         let Rect {
             x,
             y,
@@ -47,13 +61,81 @@ pub fn fill(
         }
         Ok(())
     })?;
+    let (frame, _) = open.into_inner().unwrap_or_else(PoisonError::into_inner);
     Ok(frame)
 }
 
-fn has_hole(holes: &Mask, rect: Rect) -> bool {
-    (rect.y..rect.y + rect.height).any(|y| {
-        let row = &holes.row(y)[rect.x as usize..][..rect.width as usize];
-        row.iter().any(|&v| v > 0)
+fn lock<T>(open: &Mutex<T>) -> MutexGuard<'_, T> {
+    open.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Tiles whose cores hold every hole.
+fn around_holes(holes: &Mask, entry: &Entry) -> Vec<Tile> {
+    let mut all = tiles::tiles(holes.width(), holes.height(), entry);
+    if entry.resize == Resize::Whole || entry.fixed_side().is_some() {
+        // No tile costs less than another.
+        all.retain(|tile| bounds(holes, tile.core).is_some());
+        return all;
+    }
+    let all = all.iter();
+    all.flat_map(|tile| pieces(holes, tile.core, entry))
+        .collect()
+}
+
+/// The holes of a rectangle in as many tiles as together are the smallest: scratches are thin and
+/// specks are far apart.
+fn pieces(holes: &Mask, rect: Rect, entry: &Entry) -> Vec<Tile> {
+    let Some(core) = bounds(holes, rect) else {
+        return Vec::new();
+    };
+    let whole = Tile::new(core, (holes.width(), holes.height()), entry);
+    let least = u64::from((2 * entry.overlap + 1).next_multiple_of(entry.multiple_of));
+    if whole.area() <= 2 * least * least || core.width.max(core.height) == 1 {
+        return vec![whole];
+    }
+    let halves = halves(core).map(|half| pieces(holes, half, entry));
+    let divided = halves.concat();
+    match divided.iter().map(Tile::area).sum::<u64>() < whole.area() {
+        true => divided,
+        false => vec![whole],
+    }
+}
+
+/// A rectangle of more than one pixel, cut across its longer side.
+fn halves(rect: Rect) -> [Rect; 2] {
+    let (mut first, mut second) = (rect, rect);
+    if rect.width >= rect.height {
+        first.width /= 2;
+        second.width -= first.width;
+        second.x += first.width;
+    } else {
+        first.height /= 2;
+        second.height -= first.height;
+        second.y += first.height;
+    }
+    [first, second]
+}
+
+/// The smallest rectangle around the holes inside of `rect`; none where there are none.
+fn bounds(holes: &Mask, rect: Rect) -> Option<Rect> {
+    let row = |y: u32| &holes.row(y)[rect.x as usize..][..rect.width as usize];
+    let is_hole = |v: &u8| *v > 0;
+    let mut rows = (rect.y..rect.y + rect.height).filter(|y| row(*y).iter().any(is_hole));
+    let top = rows.next()?;
+    let bottom = rows.next_back().unwrap_or(top);
+    let (mut left, mut right) = (rect.width, 0);
+    for row in (top..=bottom).map(row) {
+        if let Some(first) = row.iter().position(is_hole) {
+            left = left.min(first as u32);
+            let last = row.iter().rposition(is_hole).unwrap_or(first);
+            right = right.max(last as u32);
+        }
+    }
+    Some(Rect {
+        x: rect.x + left,
+        y: top,
+        width: right + 1 - left,
+        height: bottom + 1 - top,
     })
 }
 
@@ -100,6 +182,11 @@ mod tests {
         own_entry(&text).unwrap()
     }
 
+    /// There is no other instance.
+    fn alone<'a>() -> Option<Box<Run<'a>>> {
+        None
+    }
+
     /// A net that paints holes with 0.6 and says what it saw.
     fn paint(inputs: &[ArrayD<f32>], unit: f32) -> ArrayD<f32> {
         let shape = inputs[0].shape();
@@ -131,6 +218,7 @@ mod tests {
                 assert_eq!(inputs[0][[0, 3, 5, 7]], 0.0);
                 Ok(vec![paint(&inputs, 1.0)])
             },
+            &alone,
         );
         let filled = filled.unwrap();
         assert_eq!(runs, 1);
@@ -147,16 +235,16 @@ mod tests {
 
     #[test]
     fn a_hole_over_a_border_is_filled_on_from_what_is_there() {
-        let frame = Frame::filled(64, 32, Layout::Rgb, [0; 4]);
-        let holes = Mask::new(64, 32, vec![255; 64 * 32]);
+        let frame = Frame::filled(128, 32, Layout::Rgb, [0; 4]);
+        let holes = Mask::new(128, 32, vec![255; 128 * 32]);
         let entry = entry("size = 32\noverlap = 8\nmultiple_of = 8\ninputs = ['image', 'mask']");
         let mut open = Vec::new();
-        fill(frame, holes, &entry, &Cancel::new(), &mut |inputs| {
+        let run = &mut |inputs: Vec<ArrayD<f32>>| {
             open.push(inputs[1].sum());
             Ok(vec![paint(&inputs, 1.0)])
-        })
-        .unwrap();
-        assert_eq!(open, [40.0 * 32.0, 32.0 * 32.0]);
+        };
+        fill(frame, holes, &entry, &Cancel::new(), run, &alone).unwrap();
+        assert_eq!(open, [72.0 * 32.0, 64.0 * 32.0]);
     }
 
     #[test]
@@ -194,8 +282,71 @@ mod tests {
                     assert_eq!([0, 1].map(|x| inputs[1][[0, 0, 1, x]]), hole);
                     Ok(vec![paint(&inputs, 255.0)])
                 },
+                &alone,
             );
             assert_eq!(filled.unwrap().row(1)[..6], [51, 51, 51, 153, 153, 153]);
+        }
+    }
+
+    /// A net that fills holes with the mean of what is whole, the nearer the tile's corner the more.
+    fn spread(inputs: Vec<ArrayD<f32>>) -> Result<Vec<ArrayD<f32>>, Error> {
+        let (image, mask) = (&inputs[0], &inputs[1]);
+        let sound = mask.iter().filter(|v| **v == 0.0).count().max(1) as f32;
+        let mean = image.sum() / (3.0 * sound);
+        let shape = vec![1, 3, image.shape()[2], image.shape()[3]];
+        let output = ArrayD::from_shape_fn(shape, |at| mean * (1.0 - at[3] as f32 / 200.0));
+        Ok(vec![output])
+    }
+
+    #[test]
+    fn two_fill_a_picture_as_one_does() {
+        let entry = entry("size = 32\noverlap = 8\nmultiple_of = 8\ninputs = ['image', 'mask']");
+        let data = (0..300 * 200 * 3u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8);
+        let frame = Frame::new(300, 200, Layout::Rgb, data.collect());
+        // Thick bars over many borders, and specks.
+        let hole = |i: u32| match (i % 300, i / 300) {
+            (x, y) if (x + 2 * y) % 90 < 12 || (x * 7 + y * 13) % 501 == 0 => 255,
+            _ => 0,
+        };
+        let holes = Mask::new(300, 200, (0..300 * 200).map(hole).collect());
+        let slow = |inputs| {
+            std::thread::sleep(std::time::Duration::from_micros(500));
+            spread(inputs)
+        };
+        let help = || Some(Box::new(slow) as Box<Run<'_>>);
+        let cancel = Cancel::new();
+        let run = |help: &Help<'_>| {
+            fill(
+                frame.clone(),
+                holes.clone(),
+                &entry,
+                &cancel,
+                &mut { spread },
+                help,
+            )
+        };
+        let (one, two) = (run(&alone).unwrap(), run(&help).unwrap());
+        assert!(one == two, "who fills a tile cannot be seen");
+    }
+
+    #[test]
+    fn specks_that_are_far_apart_are_filled_apart() {
+        let entry = entry("size = 256\noverlap = 32\nmultiple_of = 32\ninputs = ['image-mask']");
+        let mut holes = Mask::new(512, 512, vec![0; 512 * 512]);
+        let specks = [(3, 3), (4, 3), (250, 40), (40, 250), (250, 251)];
+        for (x, y) in specks {
+            holes.data_mut()[y * 512 + x] = 255;
+        }
+        let all = around_holes(&holes, &entry);
+        assert_eq!(all.len(), 4);
+        assert!(all.iter().all(|tile| tile.area() <= 96 * 96));
+        for (x, y) in specks.map(|(x, y)| (x as u32, y as u32)) {
+            let inside = |rect: Rect| {
+                (rect.x..rect.x + rect.width).contains(&x)
+                    && (rect.y..rect.y + rect.height).contains(&y)
+            };
+            let holding = all.iter().filter(|tile| inside(tile.core));
+            assert_eq!(holding.count(), 1);
         }
     }
 }

@@ -23,7 +23,10 @@ use super::manifest::Entry;
 use crate::{
     config::Device,
     error::Error,
-    harden::fault::{self, Place},
+    harden::{
+        fault::{self, Place},
+        heap,
+    },
 };
 use contract::Element;
 pub use device::devices;
@@ -196,6 +199,12 @@ impl Model for OrtModel {
         if fault::fails(Place::Inference) || inputs.len() != self.inputs.len() {
             return Err(Error::ModelFailed);
         }
+        heap::reusing(|| self.answers(inputs))
+    }
+}
+
+impl OrtModel {
+    fn answers(&mut self, inputs: Vec<ArrayD<f32>>) -> Result<Vec<ArrayD<f32>>, Error> {
         let values = inputs.into_iter().zip(&self.inputs);
         let values: ort::Result<Vec<_>> = values
             .map(|(array, element)| value(array, *element))

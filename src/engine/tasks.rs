@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     cancel::Cancel,
+    cores,
     error::Error,
     frame::{Frame, Layout, Mask},
     harden::heap,
@@ -88,9 +89,11 @@ impl Engine {
         holes: Mask,
         cancel: &Cancel,
     ) -> Result<Frame, Error> {
-        self.with(self.known(Task::Inpaint, name)?, cancel, |entry, run| {
-            inpaint::fill(frame, holes, entry, cancel, run)
-        })
+        self.with_help(
+            self.known(Task::Inpaint, name)?,
+            cancel,
+            |entry, run, help| inpaint::fill(frame, holes, entry, cancel, run, help),
+        )
     }
 
     /// The picture at `factor` times its width and height.
@@ -181,12 +184,7 @@ impl Engine {
         let pixels = u64::from(width) * u64::from(height);
         let frame = pixels * layout.channels() as u64;
         // Of a picture of more than one tile, two are worked on at once.
-        let tile = u64::from(entry.size).pow(2);
-        let helped = match (entry.resize, entry.task) {
-            (Resize::Tile, Task::Inpaint) => false,
-            (Resize::Tile, _) => pixels > tile || width.max(height) > entry.size,
-            _ => false,
-        };
+        let helped = entry.resize == Resize::Tile && tiles::is_divided(width, height, entry);
         let run = entry.run_bytes((width, height)) * if helped { 2 } else { 1 };
         run + match entry.task {
             // The matte is small; the task of making it large is another's.
@@ -264,7 +262,7 @@ impl Engine {
         self.with_help(known, cancel, |entry, run, _| work(entry, run))
     }
 
-    /// The same, with a way to a second instance as long as one is idle.
+    /// The same, with a way to a second instance as long as one is idle, and a core for it.
     fn with_help<T>(
         &self,
         known: &Known,
@@ -283,8 +281,12 @@ impl Engine {
         };
         let mut model = pool.check_out(cancel)?;
         let help = || {
+            let core = cores::idle()?;
             let mut model = pool.try_check_out()?;
-            let run = move |inputs| measured(&mut model, inputs);
+            let run = move |inputs| {
+                let _in_use = &core;
+                measured(&mut model, inputs)
+            };
             Some(Box::new(run) as Box<Run<'_>>)
         };
         let done = work(entry, &mut |inputs| measured(&mut model, inputs), &help);

@@ -1,27 +1,26 @@
-//! Runs a model over a picture of any size in bounded memory: where the tiles are, and the loops
-//! whose result is a picture, or a mask, of the same size.
+//! Runs a model over a picture of any size in bounded memory: the loop over its tiles, and those whose
+//! result is a picture, or a mask, of the same size.
+
+mod grid;
+mod turns;
 
 use std::{
     panic::resume_unwind,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Mutex, PoisonError},
     thread,
 };
 
 use ndarray::ArrayD;
 
-use super::{
-    manifest::{Entry, Resize},
-    tensor,
-};
+use super::{manifest::Entry, tensor};
 use crate::{
     cancel::Cancel,
     error::Error,
     frame::{Frame, Mask, Rect},
     harden::stack::scrubbed,
 };
+pub use grid::{Tile, is_divided, tiles};
+use turns::{Turn, Turns};
 
 /// Runs a model: its inputs in, its outputs out.
 pub type Run<'a> = dyn FnMut(Vec<ArrayD<f32>>) -> Result<Vec<ArrayD<f32>>, Error> + 'a;
@@ -34,135 +33,52 @@ pub fn first(run: &mut Run<'_>, inputs: Vec<ArrayD<f32>>) -> Result<ArrayD<f32>,
     run(inputs)?.into_iter().next().ok_or(Error::ModelFailed)
 }
 
-/// One tile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Tile {
-    /// What is written.
-    pub core: Rect,
-    /// What is read: the core and what is around it.
-    pub source: Rect,
-    /// The size of the input, which the source is filled up to.
-    pub input: (u32, u32),
-}
-
-impl Tile {
-    /// Where the core begins in the source.
-    pub fn corner(&self) -> (u32, u32) {
-        (self.core.x - self.source.x, self.core.y - self.source.y)
-    }
-}
-
-/// The tiles of a picture, row by row; one for models that take it whole.
-///
-/// A tile is read with `entry.overlap` more pixels on each side and only its core is written. The
-/// overlap is at least the model's receptive field, so a core does not depend on where the tile
-/// was cut, and there is no seam to blend.
-pub fn tiles(width: u32, height: u32, entry: &Entry) -> Vec<Tile> {
-    let core = match entry.resize {
-        Resize::Whole => width.max(height),
-        _ => entry.size,
-    };
-    let spans = |side: u32| {
-        (0..side).step_by(core as usize).map(move |start| {
-            let length = core.min(side - start);
-            let from = start.saturating_sub(entry.overlap);
-            let to = (start + length + entry.overlap).min(side);
-            let input = (to - from).next_multiple_of(entry.multiple_of);
-            // Of a net with one input size, what would be filled up is read from the picture where it
-            // goes on. Others want their tiles on multiples, where they would see the whole picture.
-            let (from, read) = match input <= side && entry.fixed_side().is_some() {
-                true => (from.min(side - input), input),
-                false => (from, to - from),
-            };
-            (start, length, from, read, input)
-        })
-    };
-    let rows = spans(height).flat_map(|row| spans(width).map(move |column| (row, column)));
-    rows.map(|(row, column)| Tile {
-        core: Rect {
-            x: column.0,
-            y: row.0,
-            width: column.1,
-            height: row.1,
-        },
-        source: Rect {
-            x: column.2,
-            y: row.2,
-            width: column.3,
-            height: row.3,
-        },
-        input: (column.4, row.4),
-    })
-    .collect()
-}
-
-/// The tiles one after the other: looks at `cancel` before each, and says how far it is.
-///
-/// # Errors
-/// [`Error::Cancelled`], [`Error::DeadlinePassed`], or the first error of `each`.
-pub fn each(
-    tiles: Vec<Tile>,
-    cancel: &Cancel,
-    mut each: impl FnMut(&Tile) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let count = tiles.len() as f32;
-    for (i, tile) in tiles.iter().enumerate() {
-        cancel.check()?;
-        each(tile)?;
-        cancel.reached((i + 1) as f32 / count);
-    }
-    Ok(())
-}
-
 /// Another instance of the model, for one run; none where none is idle.
 pub type Help<'a> = dyn Fn() -> Option<Box<Run<'a>>> + Sync + 'a;
 
-/// As [`each`], for tiles that do not depend on each other: where there is `help`, every other tile
-/// is done by it. Who has done a tile cannot be seen in the result.
+/// Runs the model on each tile and hands its output to `done`; where there is `help`, on two at
+/// once. Looks at `cancel` before each, and says how far it is. `after` says which of the tiles before it
+/// each waits for; where nothing is said of one, for none. Who has done a tile cannot be seen
+/// in the result.
 ///
 /// # Errors
 /// [`Error::Cancelled`], [`Error::DeadlinePassed`], or an error of a run or of `done`.
 pub fn shared(
     tiles: &[Tile],
+    after: Vec<Vec<usize>>,
     cancel: &Cancel,
     run: &mut Run<'_>,
     help: &Help<'_>,
-    input: impl Fn(&Tile) -> ArrayD<f32> + Sync,
+    inputs: impl Fn(&Tile) -> Vec<ArrayD<f32>> + Sync,
     done: impl FnMut(&Tile, &ArrayD<f32>) -> Result<(), Error> + Send,
 ) -> Result<(), Error> {
-    let next = AtomicUsize::new(0);
-    let sink = Mutex::new((done, 0));
-    let take = || tiles.get(next.fetch_add(1, Ordering::Relaxed));
-    let work = |tile: &Tile, run: &mut Run<'_>| {
+    let turns = Turns::new(tiles.len(), after);
+    let done = Mutex::new(done);
+    let work = |turn: Turn<'_>, run: &mut Run<'_>| {
         cancel.check()?;
-        let output = first(run, vec![input(tile)])?;
-        let mut sink = sink.lock().unwrap_or_else(PoisonError::into_inner);
-        (sink.0)(tile, &output)?;
-        sink.1 += 1;
-        cancel.reached(sink.1 as f32 / tiles.len() as f32);
+        let tile = &tiles[turn.index()];
+        let output = first(run, inputs(tile))?;
+        done.lock().unwrap_or_else(PoisonError::into_inner)(tile, &output)?;
+        cancel.reached(turn.finish());
         Ok(())
-    };
-    // Whoever fails leaves nothing to do for the other.
-    let ended = |result: Result<(), Error>| {
-        result.inspect_err(|_| next.store(tiles.len(), Ordering::Relaxed))
     };
     let helped = || {
         // An instance is given back after each tile, so that no other job waits for long.
         while let Some(mut run) = help() {
-            let Some(tile) = take() else { break };
-            work(tile, &mut run)?;
+            let Some(turn) = turns.take() else { break };
+            work(turn, &mut run)?;
         }
         Ok(())
     };
     thread::scope(|scope| {
-        let helper = (tiles.len() > 1).then(|| scope.spawn(|| ended(scrubbed(helped))));
+        let helper = (tiles.len() > 1).then(|| scope.spawn(|| scrubbed(helped)));
         let mut own = || {
-            while let Some(tile) = take() {
-                work(tile, run)?;
+            while let Some(turn) = turns.take() {
+                work(turn, run)?;
             }
             Ok(())
         };
-        let own = ended(own());
+        let own = own();
         let helped = helper.map_or(Ok(Ok(())), thread::ScopedJoinHandle::join);
         own.and(helped.unwrap_or_else(|panic| resume_unwind(panic)))
     })
@@ -171,7 +87,7 @@ pub fn shared(
 /// The picture with every tile replaced by what the model makes of it, as far as `strength` says.
 ///
 /// # Errors
-/// As [`each`].
+/// As [`shared`].
 pub fn apply(
     frame: Frame,
     entry: &Entry,
@@ -182,18 +98,27 @@ pub fn apply(
 ) -> Result<Frame, Error> {
     let mut result = frame.clone();
     let all = tiles(frame.width(), frame.height(), entry);
-    let input = |tile: &Tile| tensor::tile(&frame, tile.source, tile.input, entry).into_dyn();
-    shared(&all, cancel, run, help, input, |tile, output| {
-        let share = |_, _| strength;
-        tensor::paste(&mut result, tile.core, output, tile.corner(), entry, share)
-    })?;
+    let inputs =
+        |tile: &Tile| vec![tensor::tile(&frame, tile.source, tile.input, entry).into_dyn()];
+    shared(
+        &all,
+        Vec::new(),
+        cancel,
+        run,
+        help,
+        inputs,
+        |tile, output| {
+            let share = |_, _| strength;
+            tensor::paste(&mut result, tile.core, output, tile.corner(), entry, share)
+        },
+    )?;
     Ok(result)
 }
 
 /// What the model says of each pixel, 0 to 255.
 ///
 /// # Errors
-/// As [`each`].
+/// As [`shared`].
 pub fn mask(
     frame: &Frame,
     entry: &Entry,
@@ -204,31 +129,41 @@ pub fn mask(
     let (width, height) = (frame.width(), frame.height());
     let mut data = vec![0; width as usize * height as usize];
     let all = tiles(width, height, entry);
-    let input = |tile: &Tile| tensor::tile(frame, tile.source, tile.input, entry).into_dyn();
-    shared(&all, cancel, run, help, input, |tile, output| {
-        let found = tensor::matte(output, (1.0, 1.0), entry)?;
-        let (left, top) = tile.corner();
-        let Rect {
-            x,
-            y,
-            width: w,
-            height: h,
-        } = tile.core;
-        if left + w > found.width() || top + h > found.height() {
-            return Err(Error::ModelFailed);
-        }
-        for row in 0..h {
-            let from = &found.row(top + row)[left as usize..][..w as usize];
-            let at = (y + row) as usize * width as usize + x as usize;
-            data[at..at + w as usize].copy_from_slice(from);
-        }
-        Ok(())
-    })?;
+    let inputs = |tile: &Tile| vec![tensor::tile(frame, tile.source, tile.input, entry).into_dyn()];
+    shared(
+        &all,
+        Vec::new(),
+        cancel,
+        run,
+        help,
+        inputs,
+        |tile, output| {
+            let found = tensor::matte(output, (1.0, 1.0), entry)?;
+            let (left, top) = tile.corner();
+            let Rect {
+                x,
+                y,
+                width: w,
+                height: h,
+            } = tile.core;
+            if left + w > found.width() || top + h > found.height() {
+                return Err(Error::ModelFailed);
+            }
+            for row in 0..h {
+                let from = &found.row(top + row)[left as usize..][..w as usize];
+                let at = (y + row) as usize * width as usize + x as usize;
+                data[at..at + w as usize].copy_from_slice(from);
+            }
+            Ok(())
+        },
+    )?;
     Ok(Mask::new(width, height, data))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
     use crate::{engine::catalogue::catalogue, frame::Layout};
 
@@ -319,40 +254,9 @@ mod tests {
     }
 
     #[test]
-    fn tiles_cover_every_pixel_once_and_stay_inside() {
-        let mut entry = entry();
-        for (size, overlap, multiple_of) in [(16, 6, 2), (40, 12, 64), (256, 24, 16)] {
-            (entry.size, entry.overlap, entry.multiple_of) = (size, overlap, multiple_of);
-            for (width, height) in [(1, 1), (67, 45), (64, 300), (513, 20)] {
-                let mut seen = vec![0; (width * height) as usize];
-                for tile in tiles(width, height, &entry) {
-                    let Tile {
-                        core,
-                        source,
-                        input,
-                    } = tile;
-                    assert!(source.x + source.width <= width && source.y + source.height <= height);
-                    assert!(input.0 % multiple_of == 0 && input.1 % multiple_of == 0);
-                    assert!(input.0 >= source.width && input.1 >= source.height);
-                    let (left, top) = tile.corner();
-                    assert!(left + core.width <= source.width);
-                    assert!(top + core.height <= source.height);
-                    assert!(left >= overlap.min(core.x) && top >= overlap.min(core.y));
-                    for y in core.y..core.y + core.height {
-                        for x in core.x..core.x + core.width {
-                            seen[(y * width + x) as usize] += 1;
-                        }
-                    }
-                }
-                assert!(seen.iter().all(|&n| n == 1), "{size}: {width} x {height}");
-            }
-        }
-    }
-
-    #[test]
     fn work_stops_between_tiles_and_says_how_far_it_is() {
         let (mut entry, frame) = (entry(), noise(64, 64));
-        entry.size = 32;
+        (entry.size, entry.overlap) = (32, 0);
         let cancel = Cancel::new();
         let mut runs = 0;
         let run = &mut |t| {

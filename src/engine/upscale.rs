@@ -17,7 +17,7 @@ use crate::{
 /// reduced. Alpha, which no model knows, grows by Lanczos.
 ///
 /// # Errors
-/// As [`tiles::each`]; [`Error::ModelFailed`] where the factor is not one that the model can give.
+/// As [`tiles::shared`]; [`Error::ModelFailed`] where the factor is not one that the model can give.
 pub fn enlarge(
     frame: &Frame,
     factor: u32,
@@ -37,30 +37,38 @@ pub fn enlarge(
     };
     let mut result = Frame::filled(width, height, ground, [0; 4]);
     let all = tiles::tiles(frame.width(), frame.height(), entry);
-    let input = |tile: &Tile| tensor::tile(frame, tile.source, tile.input, entry).into_dyn();
-    tiles::shared(&all, cancel, run, help, input, |tile, output| {
-        let small;
-        let mut output = output;
-        if ratio > 1 {
-            small = reduced(output, ratio)?;
-            output = &small;
-        }
-        let Rect {
-            x,
-            y,
-            width,
-            height,
-        } = tile.core;
-        let core = Rect {
-            x: x * factor,
-            y: y * factor,
-            width: width * factor,
-            height: height * factor,
-        };
-        let (left, top) = tile.corner();
-        let corner = (left * factor, top * factor);
-        tensor::paste(&mut result, core, output, corner, entry, |_, _| 1.0)
-    })?;
+    let inputs = |tile: &Tile| vec![tensor::tile(frame, tile.source, tile.input, entry).into_dyn()];
+    tiles::shared(
+        &all,
+        Vec::new(),
+        cancel,
+        run,
+        help,
+        inputs,
+        |tile, output| {
+            let small;
+            let mut output = output;
+            if ratio > 1 {
+                small = reduced(output, ratio)?;
+                output = &small;
+            }
+            let Rect {
+                x,
+                y,
+                width,
+                height,
+            } = tile.core;
+            let core = Rect {
+                x: x * factor,
+                y: y * factor,
+                width: width * factor,
+                height: height * factor,
+            };
+            let (left, top) = tile.corner();
+            let corner = (left * factor, top * factor);
+            tensor::paste(&mut result, core, output, corner, entry, |_, _| 1.0)
+        },
+    )?;
     if let Some(alpha) = frame.alpha() {
         let alpha = alpha.resized(width, height, Filter::Lanczos3);
         let pixels = result.data_mut().as_chunks_mut::<4>().0;

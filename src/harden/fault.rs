@@ -27,7 +27,7 @@ pub enum Place {
 }
 
 #[cfg(feature = "test-hooks")]
-pub use super::hooks::{fails, pass, swap_limit, swap_table, unwiped};
+pub use super::hooks::{divides, fails, pass, swap_limit, swap_table, unwiped};
 
 /// Whether memory and files are left as they are when they are no longer needed: never, but in the
 /// test build, where a scan must find what is left, and the cost of the care is measured.
@@ -35,6 +35,14 @@ pub use super::hooks::{fails, pass, swap_limit, swap_table, unwiped};
 #[inline(always)]
 pub fn unwiped() -> bool {
     false
+}
+
+/// Whether work is divided among cores whatever else these do; `None`: only where they are idle. In
+/// the test build the other policies can be measured.
+#[cfg(not(feature = "test-hooks"))]
+#[inline(always)]
+pub fn divides() -> Option<bool> {
+    None
 }
 
 /// Goes on. In the test build: panics or waits, where that was asked for.

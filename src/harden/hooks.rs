@@ -16,6 +16,7 @@ use std::{
 use super::fault::Place;
 
 static UNWIPED: AtomicBool = AtomicBool::new(false);
+static DIVIDES: OnceLock<bool> = OnceLock::new();
 static FAULTS: OnceLock<PathBuf> = OnceLock::new();
 static MACHINE: OnceLock<PathBuf> = OnceLock::new();
 
@@ -28,6 +29,9 @@ pub fn apply() {
     let unwiped = env::var_os("SAFELIGHT_TEST_UNWIPED").is_some();
     UNWIPED.store(unwiped, Ordering::Relaxed);
     // Set once, since this runs once.
+    if let Some(always) = env::var_os("SAFELIGHT_TEST_DIVIDES") {
+        let _ = DIVIDES.set(always == "always");
+    }
     if let Some(file) = env::var_os("SAFELIGHT_TEST_FAULTS") {
         let _ = FAULTS.set(file.into());
     }
@@ -39,6 +43,11 @@ pub fn apply() {
 /// Whether what is freed, closed or kept by ONNX Runtime is left as it was.
 pub fn unwiped() -> bool {
     UNWIPED.load(Ordering::Relaxed)
+}
+
+/// Whether work is divided among cores always, or never.
+pub fn divides() -> Option<bool> {
+    DIVIDES.get().copied()
 }
 
 /// Panics where the file of faults has the place's name in it; waits as long as it has the name

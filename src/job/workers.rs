@@ -17,6 +17,7 @@ use super::{
 use crate::{
     cancel::Cancel,
     config::QueueOrder,
+    cores,
     ephemeral::{Lease, Reason, Reservation},
     error::{Error, Resource},
     harden::stack::scrubbed,
@@ -87,6 +88,7 @@ impl Workers {
                 inner.changed.notify_all();
             }
         });
+        cores::limit(threads);
         let spawn = |i| {
             let inner = inner.clone();
             std::thread::Builder::new()
@@ -233,8 +235,10 @@ impl Inner {
                 ..
             } = entry;
             let engine = &self.shared.engine;
+            let core = cores::busy();
             let run = AssertUnwindSafe(|| job.run(engine, &cancel, &mut stages));
             let result = scrubbed(|| catch_unwind(run)).unwrap_or(Err(Error::Internal));
+            drop(core);
             let answered = result.map(|answer| {
                 let mut lease = lease;
                 lease.shrink_to(answer.size());

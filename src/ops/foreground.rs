@@ -7,7 +7,10 @@
 //! and are gathered near edges only.
 
 use super::pyramid::{self, Place, Weighted};
-use crate::frame::{Frame, Layout, Mask};
+use crate::{
+    cores,
+    frame::{Frame, Layout, Mask},
+};
 
 /// Cells along the longer side of the picture, at most. At 12 megapixels a cell has 7 x 7 pixels:
 /// finer than colours change across a subject, and coarse enough to be free.
@@ -64,10 +67,24 @@ fn cut_by<const N: usize>(frame: &Frame, matte: &Mask, guesses: Option<Guesses>)
         (matte.width(), matte.height())
     );
     let width = frame.width() as usize;
-    let mut guesses = guesses;
     // Zeroed by the system: what lies outside of the subject is never touched.
     let mut data = vec![0; frame.pixels() * 4];
-    for (y, target) in data.chunks_exact_mut(4 * width).enumerate() {
+    cores::on_rows(&mut data, 4 * width, |first, rows| {
+        cut_rows::<N>(frame, matte, guesses.as_ref(), first, rows);
+    });
+    Frame::new(frame.width(), frame.height(), Layout::Rgba, data)
+}
+
+/// Makes these rows of the cutout, the first of which is row `first` of the picture.
+fn cut_rows<const N: usize>(
+    frame: &Frame,
+    matte: &Mask,
+    guesses: Option<&Guesses>,
+    first: usize,
+    rows: &mut [u8],
+) {
+    let mut guesses = guesses.map(Row::of);
+    for (y, target) in (first..).zip(rows.chunks_exact_mut(4 * frame.width() as usize)) {
         let (pixels, _) = frame.row(y as u32).as_chunks::<N>();
         let (target, _) = target.as_chunks_mut::<4>();
         let alphas = matte.row(y as u32);
@@ -104,7 +121,6 @@ fn cut_by<const N: usize>(frame: &Frame, matte: &Mask, guesses: Option<Guesses>)
             }
         }
     }
-    Frame::new(frame.width(), frame.height(), Layout::Rgba, data)
 }
 
 fn all(values: &[u8], value: u8) -> bool {
@@ -118,9 +134,8 @@ struct Guesses {
     rows: Vec<Place>,
     subject: Vec<Weighted>,
     ground: Vec<Weighted>,
-    /// Both for one row of pixels.
-    subject_row: Vec<Weighted>,
-    ground_row: Vec<Weighted>,
+    /// Cells a row.
+    width: usize,
 }
 
 impl Guesses {
@@ -172,16 +187,39 @@ impl Guesses {
             rows: Place::all(h, height, size as f32),
             subject,
             ground,
-            subject_row: vec![[0.0; 4]; width + 1],
-            ground_row: vec![[0.0; 4]; width + 1],
+            width,
         })
+    }
+}
+
+/// The guesses for one row of pixels.
+struct Row<'a> {
+    guesses: &'a Guesses,
+    subject: Vec<Weighted>,
+    ground: Vec<Weighted>,
+}
+
+impl<'a> Row<'a> {
+    fn of(guesses: &'a Guesses) -> Self {
+        let row = vec![[0.0; 4]; guesses.width + 1];
+        Self {
+            guesses,
+            subject: row.clone(),
+            ground: row,
+        }
     }
 
     /// Makes the guesses for row `y` of the picture.
     fn mix(&mut self, y: usize) {
-        let (place, width) = (self.rows[y], self.subject_row.len() - 1);
-        place.mix(place.rows(&self.subject, width), &mut self.subject_row);
-        place.mix(place.rows(&self.ground, width), &mut self.ground_row);
+        let Guesses {
+            subject,
+            ground,
+            width,
+            ..
+        } = self.guesses;
+        let place = self.guesses.rows[y];
+        place.mix(place.rows(subject, *width), &mut self.subject);
+        place.mix(place.rows(ground, *width), &mut self.ground);
     }
 
     /// The subject's colour at `x` of that row, with its alpha: of all pairs of colours that mix to
@@ -190,8 +228,8 @@ impl Guesses {
     /// rails for the colour of what is behind them in the subject.
     #[inline]
     fn correct(&self, x: usize, px: [u8; 3], alpha: u8) -> [u8; 4] {
-        let subject = self.columns[x].sample(&self.subject_row);
-        let ground = self.columns[x].sample(&self.ground_row);
+        let column = self.guesses.columns[x];
+        let (subject, ground) = (column.sample(&self.subject), column.sample(&self.ground));
         let a = f32::from(alpha) / 255.0;
         let share = a / (a * a + (1.0 - a) * (1.0 - a));
         let [r, g, b] = std::array::from_fn(|k| {
@@ -330,6 +368,21 @@ mod tests {
                 px[0].abs_diff(120) < 2 && px[1].abs_diff(60) < 2 && px[2].abs_diff(200) < 2,
                 "{px:?}"
             );
+        }
+    }
+
+    #[test]
+    fn rows_come_out_the_same_in_whatever_bands() {
+        let (frame, matte) = disc(300, 20.0);
+        let guesses = Guesses::gather::<3>(&frame, &matte).unwrap();
+        let whole = estimate(&frame, &matte);
+        for height in [1, 7, 64] {
+            let mut data = vec![0; 4 * frame.pixels()];
+            let bands = data.chunks_mut(height * 4 * 300).enumerate();
+            for (i, rows) in bands {
+                cut_rows::<3>(&frame, &matte, Some(&guesses), i * height, rows);
+            }
+            assert!(data == whole.data(), "bands of {height} rows");
         }
     }
 

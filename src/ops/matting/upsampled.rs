@@ -1,85 +1,81 @@
-//! Applies the functions found on a small copy to the full picture, row by row as they come.
+//! Applies the functions found on a small copy to the full picture.
 
 use super::Linear;
 use crate::{
+    cores,
     frame::{Frame, Layout, Mask},
     ops::pyramid::Place,
 };
 
-/// The full-size matte, made from rows of functions of the small copy as they come.
-pub struct Upsampled<'a> {
-    frame: &'a Frame,
-    data: Vec<u8>,
-    /// Full rows made so far.
-    done: usize,
-    /// Rows of functions that came so far; the last one, and the one before it.
-    seen: usize,
-    lower: Vec<Linear>,
-    upper: Vec<Linear>,
-    /// The functions of one full row, with the last one repeated.
-    between: Vec<Linear>,
-    /// Where full-size columns and rows lie between those of the small copy.
-    columns: Vec<Place>,
-    rows: Vec<Place>,
-    small_height: usize,
+/// The matte of `frame`: the functions of a small copy of it, `width` a row, interpolated between and
+/// applied.
+pub fn upsampled(frame: &Frame, functions: &[Linear], width: usize) -> Mask {
+    let grid = Grid::new(frame, functions, width);
+    let mut data = vec![0; frame.pixels()];
+    cores::on_rows(
+        &mut data,
+        frame.width() as usize,
+        |first, rows| match frame.layout() {
+            Layout::Gray => grid.apply::<1>(first, rows),
+            Layout::Rgb => grid.apply::<3>(first, rows),
+            Layout::Rgba => grid.apply::<4>(first, rows),
+        },
+    );
+    Mask::new(frame.width(), frame.height(), data)
 }
 
-impl<'a> Upsampled<'a> {
-    /// For `frame`, of which `small` is the small copy.
-    pub fn new(frame: &'a Frame, small: &Frame) -> Self {
-        let (w, h) = (small.width() as usize, small.height() as usize);
+/// The functions, and where the pixels of the full picture lie between them.
+struct Grid<'a> {
+    frame: &'a Frame,
+    functions: &'a [Linear],
+    width: usize,
+    columns: Vec<Place>,
+    rows: Vec<Place>,
+}
+
+/// Where rows are 0, or 255, for sure; `None` in between. Each run ends where the next one starts.
+type Runs = Vec<(Option<u8>, usize)>;
+
+impl<'a> Grid<'a> {
+    fn new(frame: &'a Frame, functions: &'a [Linear], width: usize) -> Self {
+        let height = functions.len() / width;
+        let (w, h) = (frame.width() as usize, frame.height() as usize);
         Self {
             frame,
-            data: vec![0; frame.pixels()],
-            done: 0,
-            seen: 0,
-            lower: vec![[0.0; 4]; w],
-            upper: vec![[0.0; 4]; w],
-            between: vec![[0.0; 4]; w + 1],
-            columns: Place::all(frame.width() as usize, w, frame.width() as f32 / w as f32),
-            rows: Place::all(frame.height() as usize, h, frame.height() as f32 / h as f32),
-            small_height: h,
+            functions,
+            width,
+            columns: Place::all(w, width, w as f32 / width as f32),
+            rows: Place::all(h, height, h as f32 / height as f32),
         }
     }
 
-    /// Takes the next row of functions and makes the full rows between it and the one before.
-    pub fn push(&mut self, row: &[Linear]) {
-        std::mem::swap(&mut self.upper, &mut self.lower);
-        self.lower.copy_from_slice(row);
-        self.seen += 1;
-        if self.small_height == 1 {
-            self.upper.copy_from_slice(row);
-        }
-        let ready = |row: &&Place| (row.before + 2).min(self.small_height) <= self.seen;
-        let rows = self.rows[self.done..].iter().take_while(ready).count();
-        if rows == 0 {
-            return;
-        }
-        let runs = self.runs();
-        for y in self.done..self.done + rows {
-            self.rows[y].mix([&self.upper, &self.lower], &mut self.between);
-            match self.frame.layout() {
-                Layout::Gray => self.apply::<1>(y, &runs),
-                Layout::Rgb => self.apply::<3>(y, &runs),
-                Layout::Rgba => self.apply::<4>(y, &runs),
+    /// Makes these rows of the matte, of which the first is row `first` of the picture.
+    fn apply<const N: usize>(&self, first: usize, rows: &mut [u8]) {
+        // The functions of one full row, with the last one repeated.
+        let mut between = vec![[0.0; 4]; self.width + 1];
+        let mut runs = (usize::MAX, Runs::new());
+        for (y, target) in (first..).zip(rows.chunks_exact_mut(self.columns.len())) {
+            let place = self.rows[y];
+            let near = place.rows(self.functions, self.width);
+            if runs.0 != place.before {
+                runs = (place.before, self.runs(near));
             }
+            place.mix(near, &mut between);
+            self.apply_row::<N>(y, target, &between, &runs.1);
         }
-        self.done += rows;
     }
 
-    /// Where the full rows between the two rows of functions are 0, or 255, for sure; `None` in
-    /// between. Each run ends where the next one starts.
-    fn runs(&self) -> Vec<(Option<u8>, usize)> {
+    /// Of all full rows between two rows of functions.
+    fn runs(&self, [upper, lower]: [&[Linear]; 2]) -> Runs {
         let sure = |x: usize| {
-            let x = x.min(self.upper.len() - 1);
-            let value = self.upper[x][3];
-            let constant =
-                self.upper[x] == [0.0, 0.0, 0.0, value] && self.lower[x] == self.upper[x];
+            let x = x.min(self.width - 1);
+            let value = upper[x][3];
+            let constant = upper[x] == [0.0, 0.0, 0.0, value] && lower[x] == upper[x];
             (constant && (value == 0.0 || value == 255.0)).then_some(value as u8)
         };
-        let mut runs: Vec<(Option<u8>, usize)> = Vec::new();
+        let mut runs = Runs::new();
         let mut start = 0;
-        for x in 0..self.upper.len() {
+        for x in 0..self.width {
             let length = self.columns[start..]
                 .iter()
                 .take_while(|c| c.before == x)
@@ -94,9 +90,13 @@ impl<'a> Upsampled<'a> {
         runs
     }
 
-    fn apply<const N: usize>(&mut self, y: usize, runs: &[(Option<u8>, usize)]) {
-        let width = self.columns.len();
-        let target = &mut self.data[y * width..][..width];
+    fn apply_row<const N: usize>(
+        &self,
+        y: usize,
+        target: &mut [u8],
+        between: &[Linear],
+        runs: &[(Option<u8>, usize)],
+    ) {
         let (pixels, _) = self.frame.row(y as u32).as_chunks::<N>();
         let mut start = 0;
         for &(value, end) in runs {
@@ -112,7 +112,7 @@ impl<'a> Upsampled<'a> {
                         .zip(&pixels[run])
                         .zip(columns)
                     {
-                        let f = c.sample(&self.between);
+                        let f = c.sample(between);
                         let [r, g, b] = if N < 3 {
                             [px[0]; 3]
                         } else {
@@ -126,9 +126,31 @@ impl<'a> Upsampled<'a> {
             }
         }
     }
+}
 
-    /// The matte, when all rows of functions have come.
-    pub fn into_mask(self) -> Mask {
-        Mask::new(self.frame.width(), self.frame.height(), self.data)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_come_out_the_same_in_whatever_bands() {
+        let noise = |i: u32| (i.wrapping_mul(2_654_435_761) >> 24) as u8;
+        let frame = Frame::new(90, 70, Layout::Rgb, (0..90 * 70 * 3).map(noise).collect());
+        let function = |i: u32| match i % 12 {
+            0..3 => [0.0; 4],
+            3..6 => [0.0, 0.0, 0.0, 255.0],
+            _ => [0.3, f32::from(noise(i)) / 500.0, 0.1, 20.0],
+        };
+        let functions: Vec<Linear> = (0..12 * 9).map(function).collect();
+        let whole = upsampled(&frame, &functions, 12);
+        let grid = Grid::new(&frame, &functions, 12);
+        for height in [1, 7, 64] {
+            let mut data = vec![0; frame.pixels()];
+            for (i, rows) in data.chunks_mut(height * 90).enumerate() {
+                grid.apply::<3>(i * height, rows);
+            }
+            assert!(data == whole.data(), "bands of {height} rows");
+        }
+        assert!(whole.data().contains(&0) && whole.data().contains(&255));
     }
 }
