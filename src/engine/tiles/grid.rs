@@ -21,8 +21,8 @@ impl Tile {
     /// The tile that writes `core` of a picture of this size.
     ///
     /// It is read with at least `entry.overlap` more pixels on each side, as far as the picture goes.
-    /// The overlap is at least the model's receptive field, so a core does not depend on where
-    /// the tile was cut, and there is no seam to blend.
+    /// The overlap is so large that no more than a level or two of a core depend on where the tile
+    /// was cut (the model's card says how many), and there is no seam to blend.
     pub fn new(core: Rect, (width, height): (u32, u32), entry: &Entry) -> Self {
         let (x, column, wide) = span(core.x, core.width, width, entry);
         let (y, row, high) = span(core.y, core.height, height, entry);
