@@ -7,6 +7,8 @@ mod common;
 mod batch;
 #[path = "api/busy.rs"]
 mod busy;
+#[path = "api/early.rs"]
+mod early;
 #[path = "api/enhance.rs"]
 mod enhance;
 #[path = "api/errors.rs"]

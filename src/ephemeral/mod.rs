@@ -200,6 +200,18 @@ impl Ephemeral {
         Ok(file)
     }
 
+    /// The first bytes, at most so many, while more are still added at the end; in memory that is
+    /// wiped when it is freed.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] where the file cannot be read.
+    pub fn head(&self, most: usize) -> Result<Vec<u8>, Error> {
+        let mut bytes = vec![0; most.min(self.size as usize)];
+        let file = self.file.as_ref().ok_or(Error::Internal)?;
+        let read = file.read_exact_at(&mut bytes, 0);
+        read.map_err(|e| storage_error(&e)).map(|()| bytes)
+    }
+
     /// All bytes, in memory that is wiped when it is freed.
     ///
     /// # Errors

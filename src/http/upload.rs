@@ -1,9 +1,8 @@
 //! A request's body to inputs in the spool and options: multipart or raw, counted while it
 //! streams, with a deadline for each pause and one for the whole.
 
+mod clock;
 mod expected;
-
-use std::{future::Future, pin::Pin, time::Duration};
 
 use actix_multipart::{Field, Multipart, MultipartError};
 use actix_web::{
@@ -13,8 +12,8 @@ use actix_web::{
     web::{Bytes, Payload},
 };
 use futures_util::StreamExt;
-use tokio::time::{Instant, timeout_at};
 
+use clock::Clock;
 pub use expected::{BODY, Expected};
 
 use super::{
@@ -22,11 +21,14 @@ use super::{
     guard::{Gate, content_length},
 };
 use crate::{
-    config::{Settings, upload_time},
+    config::Settings,
     ephemeral::{Ephemeral, Reason, Spool},
     error::Error,
-    harden::fault::{self, Place},
-    job::Input,
+    harden::{
+        fault::{self, Place},
+        stack::scrubbed,
+    },
+    job::{self, Input},
     ops::OPS,
 };
 
@@ -36,6 +38,9 @@ pub const MAX_FIELDS: usize = 32;
 pub const MAX_TEXT: usize = 4 << 10;
 /// The same for the list of a pipeline's operations.
 const MAX_OPS: usize = 16 << 10;
+/// Bytes of a picture after which its head is looked at, while the rest is on its way: it holds the
+/// dimensions unless what a camera writes before them is longer.
+const HEAD: usize = 64 << 10;
 /// Names under which the picture itself may come.
 const PICTURE: [&str; 3] = ["file", "image", "image_file"];
 
@@ -106,6 +111,7 @@ pub async fn receive(
         clock: Clock::new(settings, Due::of(request)?, Box::pin(gate.closed())),
         spool,
         max_picture: settings.max_upload.0,
+        settings,
         declared: content_length(request),
         received: 0,
     };
@@ -132,8 +138,18 @@ struct Reader<'a> {
     clock: Clock,
     spool: &'a Spool,
     max_picture: u64,
+    settings: &'a Settings,
     declared: Option<u64>,
     received: u64,
+}
+
+/// What is done with a body, or a part of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A picture, which is refused as early as can be.
+    Picture,
+    /// Kept as it comes.
+    Other,
 }
 
 impl Reader<'_> {
@@ -141,7 +157,8 @@ impl Reader<'_> {
         if let Some(actual) = self.declared.filter(|length| *length > self.max_picture) {
             return Err(self.too_large(Some(actual)));
         }
-        let picture = self.stream(&mut payload, self.max_picture).await?;
+        let limit = self.max_picture;
+        let picture = self.stream(&mut payload, limit, Kind::Picture).await?;
         if picture.size() == 0 {
             picture.close(Reason::Error);
             return Err(Error::MissingPicture);
@@ -155,7 +172,7 @@ impl Reader<'_> {
     /// A body that its route reads by itself.
     async fn whole(&mut self, mut payload: Payload) -> Result<Upload, Error> {
         let limit = self.expected.max_body;
-        let mut body = self.stream(&mut payload, limit).await?;
+        let mut body = self.stream(&mut payload, limit, Kind::Other).await?;
         body.settle();
         Ok(Upload {
             files: vec![(BODY, body)],
@@ -163,9 +180,15 @@ impl Reader<'_> {
         })
     }
 
-    async fn stream(&mut self, payload: &mut Payload, limit: u64) -> Result<Ephemeral, Error> {
+    async fn stream(
+        &mut self,
+        payload: &mut Payload,
+        limit: u64,
+        kind: Kind,
+    ) -> Result<Ephemeral, Error> {
         let mut file = self.spool.open(self.declared)?;
-        let filled = self.fill(&mut file, payload, limit, payload_error).await;
+        let filled = self.fill(&mut file, payload, (limit, kind), payload_error);
+        let filled = filled.await;
         filled.inspect_err(|error| file.set_reason(error.into()))?;
         Ok(file)
     }
@@ -202,7 +225,12 @@ impl Reader<'_> {
                 .find(|(known, _)| *known == name)
                 .map(|(known, _)| *known);
             if PICTURE.contains(&name.as_str()) {
-                let file = self.file(&mut field, self.max_picture).await?;
+                // One of a batch that is refused says so in its place of the archive.
+                let kind = match pictures {
+                    1 => Kind::Picture,
+                    _ => Kind::Other,
+                };
+                let file = self.file(&mut field, self.max_picture, kind).await?;
                 if parts.pictures.len() == pictures && !lenient {
                     file.close(Reason::Error);
                     return Err(match pictures {
@@ -221,11 +249,11 @@ impl Reader<'_> {
                     parts.pictures.push(file);
                 }
             } else if let Some(slot) = slot {
-                let limit = match encoded.contains(&slot) {
-                    true => max_body,
-                    false => self.max_picture,
+                let (limit, kind) = match encoded.contains(&slot) {
+                    true => (max_body, Kind::Other),
+                    false => (self.max_picture, Kind::Picture),
                 };
-                let file = self.file(&mut field, limit).await?;
+                let file = self.file(&mut field, limit, kind).await?;
                 if file.size() > 0 {
                     parts.files.retain(|(name, _)| *name != slot);
                     parts.files.push((slot, file));
@@ -245,10 +273,16 @@ impl Reader<'_> {
         Ok(())
     }
 
-    async fn file(&mut self, field: &mut Field, limit: u64) -> Result<Ephemeral, Error> {
+    async fn file(
+        &mut self,
+        field: &mut Field,
+        limit: u64,
+        kind: Kind,
+    ) -> Result<Ephemeral, Error> {
         let left = self.declared.map(|all| all.saturating_sub(self.received));
         let mut file = self.spool.open(left.map(|left| left.min(limit)))?;
-        let filled = self.fill(&mut file, field, limit, multipart_error).await;
+        let filled = self.fill(&mut file, field, (limit, kind), multipart_error);
+        let filled = filled.await;
         filled.inspect_err(|error| file.set_reason(error.into()))?;
         file.settle();
         Ok(file)
@@ -258,7 +292,7 @@ impl Reader<'_> {
         &mut self,
         file: &mut Ephemeral,
         stream: &mut S,
-        limit: u64,
+        (limit, kind): (u64, Kind),
         error: fn(E) -> Error,
     ) -> Result<(), Error>
     where
@@ -271,7 +305,13 @@ impl Reader<'_> {
             if file.size() + chunk.len() as u64 > limit {
                 return Err(self.too_large(None));
             }
+            let before = file.size();
             file.append(&chunk)?;
+            let passed = before < HEAD as u64 && file.size() >= HEAD as u64;
+            if kind == Kind::Picture && passed {
+                let limits = self.settings.engine.limits();
+                scrubbed(|| job::glance(&file.head(HEAD)?, &limits))?;
+            }
         }
         Ok(())
     }
@@ -312,54 +352,6 @@ impl Reader<'_> {
             limit: self.max_picture,
             actual,
             setting: "--max-upload",
-        }
-    }
-}
-
-/// The two deadlines of an upload, that of its client, and the end of the service. The total grows with what has
-/// arrived, at the slowest rate that is served, so that a large upload over a slow line can still
-/// end.
-struct Clock {
-    idle: Duration,
-    total: Instant,
-    limit: Duration,
-    over: Pin<Box<dyn Future<Output = Error>>>,
-}
-
-impl Clock {
-    fn new(settings: &Settings, due: Due, closed: Pin<Box<dyn Future<Output = ()>>>) -> Self {
-        let limit = settings.upload_total;
-        Self {
-            idle: settings.upload_idle,
-            total: Instant::now() + limit,
-            limit,
-            over: Box::pin(async move {
-                tokio::select! {
-                    () = closed => Error::ShuttingDown,
-                    error = due.passed() => error,
-                }
-            }),
-        }
-    }
-
-    fn received(&mut self, bytes: u64) {
-        let more = upload_time(bytes);
-        self.total += more;
-        self.limit += more;
-    }
-
-    async fn wait<F: Future>(&mut self, next: F) -> Result<F::Output, Error> {
-        let idle = Instant::now() + self.idle;
-        let (deadline, limit, setting) = match idle < self.total {
-            true => (idle, self.idle, "--upload-idle"),
-            false => (self.total, self.limit, "--upload-total"),
-        };
-        tokio::select! {
-            biased;
-            error = &mut self.over => Err(error),
-            next = timeout_at(deadline, next) => {
-                next.map_err(|_| Error::UploadTooSlow { limit, setting })
-            }
         }
     }
 }

@@ -112,6 +112,24 @@ fn guarded_decode(
     catch_unwind(decode).ok()
 }
 
+/// Refuses a picture of which only the first bytes have come, where nothing that follows could make
+/// it acceptable. What is refused for its end alone (truncated, a bomb) waits for that.
+///
+/// # Errors
+/// [`Error::UnknownFormat`], [`Error::FormatDisabled`], [`Error::SideTooLong`],
+/// [`Error::TooManyPixels`].
+pub fn glance(head: &[u8], limits: &PictureLimits) -> Result<(), Error> {
+    match codec::probe(&mut Cursor::new(head), limits) {
+        Err(
+            error @ (Error::UnknownFormat { .. }
+            | Error::FormatDisabled { .. }
+            | Error::SideTooLong { .. }
+            | Error::TooManyPixels { .. }),
+        ) => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// What the header of a picture says, without a pixel being decoded: what a log may say of it,
 /// and the facts for the client.
 ///
