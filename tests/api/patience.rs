@@ -39,7 +39,9 @@ fn ended_by_deadline(server: &Server) -> f64 {
 #[test]
 fn the_cheaper_picture_is_worked_on_first_unless_arrival_counts() {
     for (order, first) in [("cheapest", "cutout"), ("arrival", "restoration")] {
-        let server = spawn(&["--workers=1", "--queue-order", order]);
+        // Long enough for a busy machine.
+        let wait = "--queue-wait=50s";
+        let server = spawn(&["--workers=1", wait, "--queue-order", order]);
         // A job that holds the only worker until its client leaves.
         let long = photograph(3600, 2400);
         let held = http::begin(server.address, RESTORE, "image/jpeg", long.len(), &long);
