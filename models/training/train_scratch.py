@@ -1,27 +1,46 @@
 """Train the net that finds scratches, cracks, dust and stains. Resumable; CPU or GPU.
 
-    python models/training/train_scratch.py --out RUN
+    python models/training/train_scratch.py --out RUN --feed
     python models/training/train_scratch.py --out RUN --export models/scratch.onnx
 """
 import argparse
+from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
 import loop
-from pictures import PEOPLE, draw, photos, tensor
-from scratches import MAPS, PAPER, damaged, maps, old_look, papers, scan
+import sets
+from pictures import draw, photos, tensor
+from scratches import MAPS, PAPER, damaged, drawn, framed, maps, old_look, papers, scan
 from unet import Scratch
 
 CLEAN = 0.15  # share of patches without any damage
+LARGE = 2.0  # blots and tears are rare, and most pixels of damage are theirs
+PEOPLE = ("people", "unlabelled-people")  # old photos are of people; also enlarged, for faces
+SHARES = (0.45, 0.3, 0.25)  # of the draw: clean photos, people, the other sets
 
 
-def sample(chance, pictures, people, side, found, sheets):
-    patch = old_look(chance, draw(chance, people if chance.random() < 0.35 else pictures, side))
+def grounds(args):
+    """Pictures in the order of SHARES. The other sets are there for what they show that looks like damage and is none."""
+    root, chosen = Path(args.photos).parent, sets.chosen(args.licensed_only)
+    people = [p for s in chosen if s.name in PEOPLE for p in photos(root / s.name, (1.0, 1.7), args.side)]
+    others = [p for s in chosen if s.name not in PEOPLE for p in photos(root / s.name, (1.0,), args.side)]
+    return photos(args.photos, least=args.side), people, others
+
+
+def sample(chance, pictures, side, found, sheets):
+    patch = draw(chance, pictures[int(chance.choice(len(pictures), p=SHARES))], side)
+    if chance.random() < 0.1:
+        patch = drawn(chance, patch)
+    if chance.random() < 0.1:
+        patch = framed(chance, patch)
+    patch = old_look(chance, patch)
     if chance.random() < CLEAN:
-        return scan(chance, patch), torch.zeros(side, side).numpy().astype("uint8")
-    picture, mask = damaged(chance, patch, found, sheets)
-    return scan(chance, picture), (mask > 0).astype("uint8") * 255
+        return scan(chance, patch), np.zeros((side, side), np.uint8)
+    picture, mask = damaged(chance, patch, found, sheets, LARGE)
+    return scan(chance, picture), (mask > 0).astype(np.uint8) * 255
 
 
 def criterion(logits, mask):
@@ -29,23 +48,23 @@ def criterion(logits, mask):
     chance = torch.sigmoid(logits)
     both = (chance * mask).sum()
     iou = (both + 1) / (chance.sum() + mask.sum() - both + 1)
-    return F.binary_cross_entropy_with_logits(logits, mask, pos_weight=torch.tensor(2.0, device=mask.device)) * 3 + 1 - iou
+    return F.binary_cross_entropy_with_logits(logits, mask) * 3 + 1 - iou
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    loop.arguments(parser, side=192, batch=8, rate=2e-3)
-    parser.add_argument("--people", default=PEOPLE)
+    loop.arguments(parser, side=256, batch=16, rate=3e-3)
+    parser.add_argument("--licensed-only", action="store_true", help="leave out the sets without a stated licence")
     parser.add_argument("--maps", default=MAPS)
     parser.add_argument("--paper", default=PAPER)
     args = parser.parse_args()
     if args.export:
         return loop.export(args, Scratch(), torch.rand(1, 3, 128, 128), ("image", "damage"), torch.rand(1, 3, 96, 160))
-    pictures, people = photos(args.photos, least=args.side), photos(args.people, (1.0, 1.7), args.side)
+    pictures = grounds(args)
     found, sheets = maps(args.maps), papers(args.paper)
 
     def batch(chance, count, place):
-        bad, mask = zip(*[sample(chance, pictures, people, args.side, found, sheets) for _ in range(count)])
+        bad, mask = zip(*[sample(chance, pictures, args.side, found, sheets) for _ in range(count)])
         return tensor(bad, place), tensor(mask, place)
 
     def objective(net, data):
