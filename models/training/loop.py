@@ -8,6 +8,7 @@ import concurrent.futures
 import json
 import multiprocessing
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -57,7 +58,7 @@ class Classes:
 
     def __str__(self):
         often = sorted(self.seen, key=self.seen.get, reverse=True)[:9]
-        return " ".join(f"{kind} {self.mean[kind]:.4f}" for kind in sorted(often))
+        return " ".join(f"{kind} {self.mean[kind]:.2g}" for kind in sorted(often))
 
 
 class Feed:
@@ -69,7 +70,17 @@ class Feed:
         self.args, self.place, self.replicas, self.waiting = args, place, replicas, collections.deque()
         Feed.batch, self.pool = batch, None  # the process finds it there: it is forked from this one
         if apart:
-            self.pool = concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("fork"), torch.set_num_threads, (1,))
+            self.pool = concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("fork"), Feed.begin, (os.getpid(),))
+
+    @staticmethod
+    def begin(parent):
+        def follow():
+            while os.getppid() == parent:
+                time.sleep(5)
+            os._exit(1)
+
+        torch.set_num_threads(1)
+        threading.Thread(target=follow, daemon=True).start()
 
     @staticmethod
     def make(seed, step, replica, count, place):

@@ -17,7 +17,7 @@ from scratches import MAPS, PAPER, damaged, drawn, framed, maps, old_look, paper
 from unet import Scratch
 
 CLEAN = 0.15  # share of patches without any damage
-LARGE = 2.0  # blots and tears are rare, and most pixels of damage are theirs
+HINTS = 0.5  # weight of what the deeper levels say
 PEOPLE = ("people", "unlabelled-people")  # old photos are of people; also enlarged, for faces
 SHARES = (0.45, 0.3, 0.25)  # of the draw: clean photos, people, the other sets
 
@@ -30,7 +30,7 @@ def grounds(args):
     return photos(args.photos, least=args.side), people, others
 
 
-def sample(chance, pictures, side, found, sheets):
+def sample(chance, pictures, side, found, sheets, large):
     patch = draw(chance, pictures[int(chance.choice(len(pictures), p=SHARES))], side)
     if chance.random() < 0.1:
         patch = drawn(chance, patch)
@@ -39,7 +39,7 @@ def sample(chance, pictures, side, found, sheets):
     patch = old_look(chance, patch)
     if chance.random() < CLEAN:
         return scan(chance, patch), np.zeros((side, side), np.uint8)
-    picture, mask = damaged(chance, patch, found, sheets, LARGE)
+    picture, mask = damaged(chance, patch, found, sheets, large)
     return scan(chance, picture), (mask > 0).astype(np.uint8) * 255
 
 
@@ -53,8 +53,9 @@ def criterion(logits, mask):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    loop.arguments(parser, side=256, batch=16, rate=3e-3)
+    loop.arguments(parser, side=256, batch=8, rate=2e-3)
     parser.add_argument("--licensed-only", action="store_true", help="leave out the sets without a stated licence")
+    parser.add_argument("--large", type=float, default=2.0, help="how many times as frequent blots and tears are as they are measured")
     parser.add_argument("--maps", default=MAPS)
     parser.add_argument("--paper", default=PAPER)
     args = parser.parse_args()
@@ -64,14 +65,20 @@ def main():
     found, sheets = maps(args.maps), papers(args.paper)
 
     def batch(chance, count, place):
-        bad, mask = zip(*[sample(chance, pictures, args.side, found, sheets) for _ in range(count)])
+        bad, mask = zip(*[sample(chance, pictures, args.side, found, sheets, args.large) for _ in range(count)])
         return tensor(bad, place), tensor(mask, place)
 
     def objective(net, data):
         bad, mask = data
-        return criterion(net.logits(bad), mask)
+        logits, hints = net.all_logits(bad)
+        cells = [criterion(h, F.adaptive_avg_pool2d(mask, h.shape[2:])) for h in hints]
+        return criterion(logits, mask) + HINTS * sum(cells) / len(cells)
 
-    loop.train(args, Scratch(), batch, objective)
+    def initialise(net):
+        if args.warm_start:
+            net.load_state_dict(torch.load(args.warm_start, map_location="cpu")["average"], strict=False)
+
+    loop.train(args, Scratch(), batch, objective, initialise)
 
 
 if __name__ == "__main__":
