@@ -64,7 +64,7 @@ def measure_scratch(path, folder):
         counts, patches_seen = [Counts(t) for t in THRESHOLDS], 0
         for patch, chance in patches(folder):
             patch = scratches.old_look(chance, patch)
-            bad, mask = scratches.damaged(chance, patch, found, sheets, only_thin)
+            bad, mask = scratches.damaged(chance, patch, found, sheets, large=0.0 if only_thin else 1.0)
             damage = run(session, scratches.scan(chance, bad) / 255)[..., 0]
             clean = run(session, scratches.scan(chance, patch) / 255)[..., 0] if not only_thin else np.zeros((1, 1))
             patches_seen += 1

@@ -15,6 +15,7 @@ def main():
     args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     args.add_argument("--model", required=True)
     args.add_argument("--scale", type=int, default=1)
+    args.add_argument("--multiple", type=int, default=8, help="of which the net takes sides, and tiles begin at")
     args.add_argument("--sigma", type=float, default=20)
     args.add_argument("--picture", default="../shared/data/eval/restore-kodak/kodim04.png")
     args = args.parse_args()
@@ -36,8 +37,8 @@ def main():
 
     whole, k = run(x), args.scale
     for overlap in (8, 16, 24, 32, 48, 64, 96, 128):
-        if channels == 4 and overlap % 32:
-            continue  # `inpaint` takes multiples of 32
+        if overlap % args.multiple:
+            continue
         start = 160 - overlap
         side = TILE + 2 * overlap
         tile = run(x[:, :, start : start + side, start : start + side])

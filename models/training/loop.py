@@ -3,8 +3,12 @@
 A recipe gives a net, `batch(chance, count)` and `objective(net, batch, state)`. The rate follows one
 half cosine down to nothing, by wall time (`--minutes`) or by steps (`--steps`, which is repeatable).
 """
+import collections
+import concurrent.futures
 import json
+import multiprocessing
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -28,6 +32,7 @@ def arguments(parser, side, batch, rate):
     parser.add_argument("--rate", type=float, default=rate)
     parser.add_argument("--average", type=float, default=0.999)
     parser.add_argument("--full-precision", type=float, default=0.0, help="share of the run, at its end, in fp32")
+    parser.add_argument("--feed", action="store_true", help="make the batches in a second process (where the loss keeps no notes of them)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--pid-file")
 
@@ -53,7 +58,44 @@ class Classes:
 
     def __str__(self):
         often = sorted(self.seen, key=self.seen.get, reverse=True)[:9]
-        return " ".join(f"{kind} {self.mean[kind]:.4f}" for kind in sorted(often))
+        return " ".join(f"{kind} {self.mean[kind]:.2g}" for kind in sorted(often))
+
+
+class Feed:
+    """The batches of each step, one for each replica. With `apart` they are made ahead, in a process of their own."""
+
+    AHEAD = 4
+
+    def __init__(self, batch, args, place, replicas, apart):
+        self.args, self.place, self.replicas, self.waiting = args, place, replicas, collections.deque()
+        Feed.batch, self.pool = batch, None  # the process finds it there: it is forked from this one
+        if apart:
+            self.pool = concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("fork"), Feed.begin, (os.getpid(),))
+
+    @staticmethod
+    def begin(parent):
+        def follow():
+            while os.getppid() == parent:
+                time.sleep(5)
+            os._exit(1)
+
+        torch.set_num_threads(1)
+        threading.Thread(target=follow, daemon=True).start()
+
+    @staticmethod
+    def make(seed, step, replica, count, place):
+        return Feed.batch(np.random.default_rng([seed, step, replica]), count, place)
+
+    def batches(self, step):
+        """For each replica a function that gives its batch."""
+        now = [(self.args.seed, step, k, self.args.batch) for k in range(self.replicas)]
+        if not self.pool:
+            return [lambda what=what: Feed.make(*what, self.place) for what in now]
+        while len(self.waiting) < self.AHEAD * self.replicas:
+            ahead, k = divmod(len(self.waiting), self.replicas)
+            self.waiting.append(self.pool.submit(Feed.make, self.args.seed, step + ahead, k, self.args.batch, "cpu"))
+        made = [self.waiting.popleft() for _ in range(self.replicas)]
+        return [lambda one=one: [x.to(self.place) if torch.is_tensor(x) else x for x in one.result()] for one in made]
 
 
 def device():
@@ -84,7 +126,9 @@ def train(args, net, batch, objective, initialise=None, note=""):
     if state:
         average.net.load_state_dict(state["average"])
         optimiser.load_state_dict(state["optimiser"])
-    threads = common.Threads(net, args.replicas if place.type == "cpu" else 1)
+    replicas = args.replicas if place.type == "cpu" else 1
+    feed = Feed(batch, args, place, replicas, args.feed)
+    threads = common.Threads(net, replicas)
     clock = common.Clock(args.minutes, args.steps, spent)
     parameters = sum(p.numel() for p in net.parameters())
     print("torch", torch.__version__, place, json.dumps(vars(args)), "parameters", parameters, flush=True)
@@ -98,8 +142,10 @@ def train(args, net, batch, objective, initialise=None, note=""):
             group["lr"] = common.cosine(progress, step, args.rate, floor=0.002)
         full = progress > 1 - args.full_precision
 
+        made = feed.batches(step)
+
         def work(k, replica):
-            data = batch(np.random.default_rng([args.seed, step, k]), args.batch, place)
+            data = made[k]()
             with torch.autocast(place.type, torch.bfloat16, enabled=not full):
                 loss = objective(replica, data)
             loss.backward()

@@ -1,4 +1,6 @@
 """The restoration net: a chain of convolutions at half resolution with a branch at 1/4 and 1/8, and a gate."""
+import re
+
 import onnx
 import torch
 import torch.nn as nn
@@ -27,16 +29,16 @@ class Restore(nn.Module):
     finds no damage it closes, which keeps a clean picture clean without costing strength elsewhere.
     """
 
-    def __init__(self, width=32, deep=64):
+    def __init__(self, width=32, deep=64, quarter=2, eighth=6):
         super().__init__()
         self.first = conv(12, width)
         self.before = nn.Sequential(*[Residual(width) for _ in range(2)])
         self.down1 = nn.Conv2d(width, deep, 2, 2)
-        self.quarter1 = Residual(deep)
+        self.quarter1 = nn.Sequential(*[Residual(deep) for _ in range(quarter)])
         self.down2 = nn.Conv2d(deep, deep, 2, 2)
-        self.eighth = nn.Sequential(*[Residual(deep) for _ in range(2)])
+        self.eighth = nn.Sequential(*[Residual(deep) for _ in range(eighth)])
         self.up2 = conv(deep, 4 * deep, 1)
-        self.quarter2 = Residual(deep)
+        self.quarter2 = nn.Sequential(*[Residual(deep) for _ in range(quarter)])
         self.up1 = conv(deep, 4 * width, 1)
         self.after = nn.Sequential(*[Residual(width) for _ in range(2)])
         self.last = conv(width, 12)
@@ -77,6 +79,12 @@ def load_first(net, path):
 
 
 def load_run(net, path):
-    """Weights of another run of this net, with the gate open again."""
-    net.load_state_dict(torch.load(path, map_location="cpu")["average"])
-    net.open_gate()
+    """Weights of another run of this net, which may have fewer blocks: those that it lacks begin as identity."""
+    theirs = torch.load(path, map_location="cpu")["average"]
+    theirs = {re.sub(r"^(quarter\d)\.([ab])\.", r"\1.0.\2.", name): value for name, value in theirs.items()}
+    for name, value in net.state_dict().items():
+        if name not in theirs and ".b." in name:
+            value.zero_()
+    missing, unknown = net.load_state_dict(theirs, strict=False)
+    if unknown or not all(name.startswith(("quarter", "eighth")) for name in missing):
+        raise SystemExit(f"{path}: another net")

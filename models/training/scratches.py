@@ -155,14 +155,15 @@ def lay(picture, mask, kind, alpha, colour, opacity):
     return painted
 
 
-def damaged(chance, patch, found, sheets, only_thin=False):
-    """The patch with one to many kinds of damage, and the mask of it (uint8: 0, or the kind on top)."""
+def damaged(chance, patch, found, sheets, large=1.0):
+    """The patch with one to many kinds of damage, and the mask of it (uint8: 0, or the kind on top).
+    Blots and tears are `large` times as frequent as they are measured."""
     side = patch.shape[0]
     picture, mask = patch.astype(np.float32), np.zeros(patch.shape[:2], np.uint8)
     makers = (  # in the order of KINDS
         (0.45, lambda: crack(chance, side)), (0.35, lambda: scratch(chance, side)), (0.35, lambda: dust(chance, side)),
-        (0.45, lambda: film(chance, side, found, "thin")), (0.0 if only_thin else 0.08, lambda: film(chance, side, found, "blots")),
-        (0.0 if only_thin else 0.04, lambda: tear(chance, side)),
+        (0.45, lambda: film(chance, side, found, "thin")), (0.08 * large, lambda: film(chance, side, found, "blots")),
+        (0.04 * large, lambda: tear(chance, side)),
     )
     amount = chance.choice([0.5, 1.0, 1.8])
     for kind, (share, make) in enumerate(makers, 1):
@@ -179,6 +180,53 @@ def damaged(chance, patch, found, sheets, only_thin=False):
                 picture = lay(picture, mask, kind, np.roll(alpha, tuple(shift), (0, 1)), colour * 0.2, opacity * 0.6)
             picture = lay(picture, mask, kind, alpha, colour, opacity)
     return picture.astype(np.uint8), mask
+
+
+def framed(chance, patch):
+    """The straight margin of a print on one or two sides, sometimes with a line along it: no damage."""
+    side = patch.shape[0]
+    tone = chance.uniform(185, 256) if chance.random() < 0.75 else chance.uniform(0, 70)
+    colour = tone * np.array([1, chance.uniform(0.94, 1), chance.uniform(0.82, 1)])
+    a, b = chance.uniform(0, 0.25, 2) * side  # where the picture begins
+    a = a if chance.random() < 0.6 else -side
+    corners = np.array([[a, b], [2 * side, b], [2 * side, 2 * side], [a, 2 * side]])
+    turn = chance.integers(4) * np.pi / 2 + (chance.normal(0, 0.02) if chance.random() < 0.5 else 0)
+    corners = (corners - side / 2) @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]]) + side / 2
+    points, inner = [np.rint(corners * 16).astype(np.int32)], np.zeros((side, side), np.uint8)
+    cv2.fillPoly(inner, points, 255, cv2.LINE_AA, 4)
+    share = inner[..., None] / 255.0
+    picture = (patch * share + colour * (1 - share)).astype(np.uint8)
+    if chance.random() < 0.3:
+        line = int(chance.integers(0, 256))
+        cv2.polylines(picture, points, True, (line, line, line), int(chance.integers(1, 3)), cv2.LINE_AA, 4)
+    return picture
+
+
+def drawn(chance, patch):
+    """Lettering and outlines as people print and draw them: no damage."""
+    side, picture = patch.shape[0], patch.copy()
+    if chance.random() < 0.3:  # a page rather than a photo
+        picture[:] = int(chance.integers(200, 256))
+    tone = chance.integers(0, 90, 3) if chance.random() < 0.6 else chance.integers(170, 256, 3)
+    colour = [int(v) for v in (tone if chance.random() < 0.4 else np.full(3, tone[0]))]
+    thick = int(chance.integers(1, 4))
+    for _ in range(int(chance.integers(1, 5))):
+        (x, y), (w, h) = chance.integers(0, side, 2).tolist(), chance.integers(8, side // 2, 2).tolist()
+        shape = chance.random()
+        if shape < 0.55:
+            letters = "".join(chr(int(c)) for c in chance.integers(33, 123, chance.integers(2, 16)))
+            font, size = int(chance.integers(0, 8)), chance.uniform(0.3, 1.6)
+            for line in range(int(chance.integers(1, 4))):
+                cv2.putText(picture, letters[line:] + letters[:line], (x - side // 3, y + int(line * 34 * size)), font, size, colour, thick, cv2.LINE_AA)
+        elif shape < 0.7:
+            cv2.rectangle(picture, (x, y), (x + w, y + h), colour, thick, cv2.LINE_AA)
+        elif shape < 0.85:
+            cv2.ellipse(picture, (x, y), (w // 2, h // 2), int(chance.integers(180)), 0, int(chance.choice([180, 360])), colour, thick, cv2.LINE_AA)
+        else:  # a curve as instruments write it, in its frame
+            steps = np.stack([np.linspace(x, x + w, 40), y + chance.normal(0, 6, 40).cumsum()], 1)
+            cv2.polylines(picture, [np.rint(steps * 16).astype(np.int32)], False, colour, 1, cv2.LINE_AA, 4)
+            cv2.rectangle(picture, (x, y - 30), (x + w, y + 30), colour, 1, cv2.LINE_AA)
+    return picture
 
 
 def old_look(chance, patch):

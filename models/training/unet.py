@@ -21,7 +21,7 @@ class Residual(nn.Module):
 
 class UNet(nn.Module):
     """n x channels x h x w to n x out x h x w. The first level is at half the resolution; `blocks` are the
-    residual blocks of each level on the way down; on the way up each has one."""
+    residual blocks of each level on the way down (the first may have none); on the way up each has one."""
 
     def __init__(self, channels, out, widths, blocks, norm=False):
         super().__init__()
@@ -32,24 +32,44 @@ class UNet(nn.Module):
         self.decode = nn.ModuleList(Residual(w, norm) for w in widths[:-1])
         self.last = conv(widths[0], 4 * out)
 
-    def forward(self, x):
+    def levels(self, x):
+        """The picture that comes out, and what each level says on the way up, the deepest first."""
         x = self.encode[0](self.first(F.pixel_unshuffle(x, 2)))
         skips = []
         for down, encode in zip(self.down, self.encode[1:]):
             skips.append(x)
             x = encode(down(x))
+        said = [x]
         for up, decode, skip in zip(reversed(self.up), reversed(self.decode), reversed(skips)):
             x = decode(skip + F.pixel_shuffle(up(x), 2))
-        return F.pixel_shuffle(self.last(x), 2)
+            said.append(x)
+        return F.pixel_shuffle(self.last(x), 2), said
+
+    def forward(self, x):
+        return self.levels(x)[0]
 
 
 class Scratch(nn.Module):
-    """RGB 0..1, n x 3 x h x w with h and w multiples of 16, to the chance of damage, n x 1 x h x w."""
+    """RGB 0..1, n x 3 x h x w with h and w multiples of 32, to the chance of damage, n x 1 x h x w.
+
+    Few channels at half the resolution, where a channel costs most: that level only says where a thin thing's
+    rim lies. What it is, is decided below, and a torn edge or a stain is seen as a whole at 1/32. In training
+    the deeper levels say each for itself how much of a cell is damaged, else they learn only late to help.
+    """
+
+    WIDTHS = (16, 48, 64, 96, 112)
 
     def __init__(self):
         super().__init__()
-        self.net = UNet(3, 1, (24, 40, 64, 96), (1, 1, 2, 2), norm=True)
-        nn.init.constant_(self.net.last.bias, -2.0)
+        self.net = UNet(3, 1, self.WIDTHS, (0, 2, 2, 2, 2), norm=True)
+        self.hints = nn.ModuleList(conv(w, 1, 1) for w in self.WIDTHS[:1:-1])  # at 1/32, 1/16, 1/8
+        for last in (self.net.last, *self.hints):
+            nn.init.constant_(last.bias, -2.0)
+
+    def all_logits(self, image):
+        """Of the pixels, and of the cells of the deeper levels."""
+        logits, said = self.net.levels(image - 0.5)
+        return logits.float(), [hint(x).float() for hint, x in zip(self.hints, said)]
 
     def logits(self, image):
         return self.net(image - 0.5).float()
