@@ -219,7 +219,7 @@ fn a_full_spool_is_answered_with_507() {
     };
     let folder = tmpfs.folder.to_str().unwrap();
     let server = Server::start(Path::new(PROGRAM), &["--spool", folder]);
-    let large = vec![7; 9 << 20];
+    let large = pictures::long(9 << 20);
     server
         .post(CUT, "image/png", &large)
         .assert_problem("9 MiB, announced", 507, "spool_full");

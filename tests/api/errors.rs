@@ -217,20 +217,23 @@ const PICTURES: &[Case] = &[
         http::read(&mut stream).unwrap()
     }),
     ("300 KiB in chunks", "body_too_large", |s| {
-        http::chunked(s.address, CUT, "image/png", &vec![0; 300 << 10]).unwrap()
+        http::chunked(s.address, CUT, "image/png", &pictures::long(300 << 10)).unwrap()
     }),
     ("300 KiB in a form", "body_too_large", |s| {
-        s.form(CUT, Form::new().file("file", CANARY, &vec![0; 300 << 10]))
+        s.form(
+            CUT,
+            Form::new().file("file", CANARY, &pictures::long(300 << 10)),
+        )
     }),
     ("300 KiB in a form in chunks", "body_too_large", |s| {
-        let (mime, body) = Form::of(&vec![0; 300 << 10]).finish();
+        let (mime, body) = Form::of(&pictures::long(300 << 10)).finish();
         http::chunked(s.address, CUT, &mime, &body).unwrap()
     }),
     (
         "small pictures that add up, in chunks",
         "body_too_large",
         |s| {
-            let part = vec![0; 150 << 10];
+            let part = pictures::long(150 << 10);
             let add = |form: Form, _| form.file("background_file", "b", &part);
             let (mime, body) = (0..4).fold(Form::new(), add).finish();
             http::chunked(s.address, CUT, &mime, &body).unwrap()

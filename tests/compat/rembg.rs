@@ -301,7 +301,7 @@ fn other_errors_have_a_sentence_as_detail() {
     let server = spawn(&["--max-upload", "100KiB", "--max-megapixels", "1"]);
     let file = |bytes: &[u8]| server.form(REMBG, Form::of(bytes));
     let whole = pictures::png(320, 240);
-    let held = vec![b'x'; 150 << 10];
+    let held = pictures::long(150 << 10);
     for (what, answer, status) in [
         ("text", file(b"zq7canary is no picture"), 415),
         ("half a picture", file(&whole[..whole.len() / 2]), 422),

@@ -7,7 +7,7 @@ use crate::{
     common::{
         self, Form, Launch,
         faults::{Cut, Tmpfs, alone, deleted, value},
-        http, skip, spawn,
+        http, pictures, skip, spawn,
     },
     noise,
 };
@@ -25,7 +25,7 @@ fn a_full_spool_answers_507_and_recovers() {
         ..Launch::default()
     };
     let server = launch.start();
-    let (large, small) = (vec![7; 9 << 20], noise(300, 6));
+    let (large, small) = (pictures::long(9 << 20), noise(300, 6));
     let baseline = spool.used();
     let full = |answer: common::Answer| {
         assert_eq!((answer.status, answer.code().as_str()), (507, "spool_full"));

@@ -45,6 +45,13 @@ pub fn plain(width: u32, height: u32) -> RgbImage {
     RgbImage::from_pixel(width, height, Rgb([120, 120, 120]))
 }
 
+/// A file of this length that begins as a sound picture does, so that nothing refuses its head.
+pub fn long(length: usize) -> Vec<u8> {
+    let mut file = png(64, 48);
+    file.resize(length, 7);
+    file
+}
+
 /// A picture of pseudo-random samples: nothing compresses, everything is different.
 pub fn noise(width: u32, height: u32, seed: u32) -> RgbImage {
     let mut state = seed.wrapping_mul(747_796_405).wrapping_add(2_891_336_453);
