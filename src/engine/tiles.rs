@@ -84,6 +84,23 @@ pub fn shared(
     })
 }
 
+/// Runs the model on every tile of a picture; as [`shared`], none of which waits for another.
+///
+/// # Errors
+/// As [`shared`].
+pub fn over(
+    frame: &Frame,
+    entry: &Entry,
+    cancel: &Cancel,
+    run: &mut Run<'_>,
+    help: &Help<'_>,
+    done: impl FnMut(&Tile, &ArrayD<f32>) -> Result<(), Error> + Send,
+) -> Result<(), Error> {
+    let all = tiles(frame.width(), frame.height(), entry);
+    let inputs = |tile: &Tile| vec![tensor::tile(frame, tile.source, tile.input, entry).into_dyn()];
+    shared(&all, Vec::new(), cancel, run, help, inputs, done)
+}
+
 /// The picture with every tile replaced by what the model makes of it, as far as `strength` says.
 ///
 /// # Errors
@@ -97,21 +114,10 @@ pub fn apply(
     help: &Help<'_>,
 ) -> Result<Frame, Error> {
     let mut result = frame.clone();
-    let all = tiles(frame.width(), frame.height(), entry);
-    let inputs =
-        |tile: &Tile| vec![tensor::tile(&frame, tile.source, tile.input, entry).into_dyn()];
-    shared(
-        &all,
-        Vec::new(),
-        cancel,
-        run,
-        help,
-        inputs,
-        |tile, output| {
-            let share = |_, _| strength;
-            tensor::paste(&mut result, tile.core, output, tile.corner(), entry, share)
-        },
-    )?;
+    over(&frame, entry, cancel, run, help, |tile, output| {
+        let share = |_, _| strength;
+        tensor::paste(&mut result, tile.core, output, tile.corner(), entry, share)
+    })?;
     Ok(result)
 }
 
@@ -128,35 +134,25 @@ pub fn mask(
 ) -> Result<Mask, Error> {
     let (width, height) = (frame.width(), frame.height());
     let mut data = vec![0; width as usize * height as usize];
-    let all = tiles(width, height, entry);
-    let inputs = |tile: &Tile| vec![tensor::tile(frame, tile.source, tile.input, entry).into_dyn()];
-    shared(
-        &all,
-        Vec::new(),
-        cancel,
-        run,
-        help,
-        inputs,
-        |tile, output| {
-            let found = tensor::matte(output, (1.0, 1.0), entry)?;
-            let (left, top) = tile.corner();
-            let Rect {
-                x,
-                y,
-                width: w,
-                height: h,
-            } = tile.core;
-            if left + w > found.width() || top + h > found.height() {
-                return Err(Error::ModelFailed);
-            }
-            for row in 0..h {
-                let from = &found.row(top + row)[left as usize..][..w as usize];
-                let at = (y + row) as usize * width as usize + x as usize;
-                data[at..at + w as usize].copy_from_slice(from);
-            }
-            Ok(())
-        },
-    )?;
+    over(frame, entry, cancel, run, help, |tile, output| {
+        let found = tensor::matte(output, (1.0, 1.0), entry)?;
+        let (left, top) = tile.corner();
+        let Rect {
+            x,
+            y,
+            width: w,
+            height: h,
+        } = tile.core;
+        if left + w > found.width() || top + h > found.height() {
+            return Err(Error::ModelFailed);
+        }
+        for row in 0..h {
+            let from = &found.row(top + row)[left as usize..][..w as usize];
+            let at = (y + row) as usize * width as usize + x as usize;
+            data[at..at + w as usize].copy_from_slice(from);
+        }
+        Ok(())
+    })?;
     Ok(Mask::new(width, height, data))
 }
 

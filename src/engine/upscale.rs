@@ -5,7 +5,7 @@ use ndarray::{ArrayD, s};
 use super::{
     manifest::Entry,
     tensor,
-    tiles::{self, Help, Run, Tile},
+    tiles::{self, Help, Run},
 };
 use crate::{
     cancel::Cancel,
@@ -36,39 +36,29 @@ pub fn enlarge(
         Layout::Rgb | Layout::Gray => Layout::Rgb,
     };
     let mut result = Frame::filled(width, height, ground, [0; 4]);
-    let all = tiles::tiles(frame.width(), frame.height(), entry);
-    let inputs = |tile: &Tile| vec![tensor::tile(frame, tile.source, tile.input, entry).into_dyn()];
-    tiles::shared(
-        &all,
-        Vec::new(),
-        cancel,
-        run,
-        help,
-        inputs,
-        |tile, output| {
-            let small;
-            let mut output = output;
-            if ratio > 1 {
-                small = reduced(output, ratio)?;
-                output = &small;
-            }
-            let Rect {
-                x,
-                y,
-                width,
-                height,
-            } = tile.core;
-            let core = Rect {
-                x: x * factor,
-                y: y * factor,
-                width: width * factor,
-                height: height * factor,
-            };
-            let (left, top) = tile.corner();
-            let corner = (left * factor, top * factor);
-            tensor::paste(&mut result, core, output, corner, entry, |_, _| 1.0)
-        },
-    )?;
+    tiles::over(frame, entry, cancel, run, help, |tile, output| {
+        let small;
+        let mut output = output;
+        if ratio > 1 {
+            small = reduced(output, ratio)?;
+            output = &small;
+        }
+        let Rect {
+            x,
+            y,
+            width,
+            height,
+        } = tile.core;
+        let core = Rect {
+            x: x * factor,
+            y: y * factor,
+            width: width * factor,
+            height: height * factor,
+        };
+        let (left, top) = tile.corner();
+        let corner = (left * factor, top * factor);
+        tensor::paste(&mut result, core, output, corner, entry, |_, _| 1.0)
+    })?;
     if let Some(alpha) = frame.alpha() {
         let alpha = alpha.resized(width, height, Filter::Lanczos3);
         let pixels = result.data_mut().as_chunks_mut::<4>().0;
