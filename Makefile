@@ -102,13 +102,17 @@ bench: build ## the benchmarks, which write the tables of docs/performance.md (`
 	run queue $(lastword $(BENCH_PICTURES)) && \
 	run start $(lastword $(BENCH_PICTURES)) && \
 	run restoration $(lastword $(BENCH_PICTURES)) --large
-	@# What the care costs, by a build that can leave it; then the plain build is back.
+	@# What the care costs and which policy for rows is best, by a build that has the switches; then the
+	@# plain build is back.
 	cargo build --release --locked --features test-hooks
 	@mkdir -p "$(CARGO_TARGET_DIR)/test-hooks"
 	cp "$(CARGO_TARGET_DIR)/release/safelight" "$(CARGO_TARGET_DIR)/test-hooks/release"
 	cargo build --release --locked
-	"$(TEST_VENV)/bin/python" -B benches/hardening.py --write "$(CARGO_TARGET_DIR)/test-hooks/release" \
-		$(lastword $(BENCH_PICTURES))
+	@for name in division hardening; do \
+		echo "benches/$$name.py"; \
+		"$(TEST_VENV)/bin/python" -B benches/$$name.py --write "$(CARGO_TARGET_DIR)/test-hooks/release" \
+			$(lastword $(BENCH_PICTURES)) || exit 1; \
+	done
 
 # Two full release builds, so it is no part of .ci/run.
 reproducible: check-tools ## build the release twice and compare the digests

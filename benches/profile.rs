@@ -1,7 +1,7 @@
 //! Where the time of one cutout goes, and what a request costs beyond its parts.
 //!
 //! The parts are called directly, on one thread of a process that wipes its memory as the service
-//! does; then the built program is asked for the same over HTTP, one request at a time. Wall and
+//! does; in turns with them the built program is asked for the same over HTTP, one request at a time. Wall and
 //! processor time in milliseconds, medians. The ratio of the last lines has the target 1.15.
 
 #[path = "parts/mod.rs"]
@@ -63,24 +63,28 @@ fn thread_time() -> Duration {
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
-/// Each stage's cost.
-fn direct(file: &[u8], times: usize) -> Vec<(&'static str, Cost)> {
-    let mut stages: Vec<(&str, Vec<Cost>)> = Vec::new();
-    // The first is not counted: its pages are new.
-    for round in 0..=times {
+/// What each stage cost, round by round.
+#[derive(Default)]
+struct Stages(Vec<(&'static str, Vec<Cost>)>);
+
+impl Stages {
+    /// The parts of one cutout, called here.
+    fn add(&mut self, file: &[u8]) {
         parts::cut_out(file, |name, work| {
             let (start, cpu) = (Instant::now(), thread_time());
             work();
             let (cpu, wall) = (thread_time() - cpu, start.elapsed());
-            match stages.iter_mut().find(|(known, _)| *known == name) {
-                _ if round == 0 => {}
+            match self.0.iter_mut().find(|(known, _)| *known == name) {
                 Some((_, costs)) => costs.push(Cost { wall, cpu }),
-                None => stages.push((name, vec![Cost { wall, cpu }])),
+                None => self.0.push((name, vec![Cost { wall, cpu }])),
             }
         });
     }
-    let stages = stages.iter();
-    stages.map(|(name, costs)| (*name, median(costs))).collect()
+
+    fn medians(&self) -> Vec<(&'static str, Cost)> {
+        let stages = self.0.iter();
+        stages.map(|(name, costs)| (*name, median(costs))).collect()
+    }
 }
 
 /// The built program, serving.
@@ -167,19 +171,38 @@ impl Drop for Server {
     }
 }
 
-/// What a request costs, and the memory of the process before it and at its peak, in MiB.
-fn served(file: &[u8], times: usize) -> (Cost, u64, u64) {
+/// One picture: its parts, the whole request, and the server's memory in MiB before and at its peak.
+struct Column {
+    parts: Vec<(&'static str, Cost)>,
+    whole: Cost,
+    idle: u64,
+    peak: u64,
+}
+
+/// The parts and the request take turns: the machine may be slower in the next second.
+fn measure(file: &[u8], times: usize) -> Column {
     let server = Server::start();
     let idle = server.memory("VmRSS");
+    // The first of each is not counted: its pages are new.
+    Stages::default().add(file);
     server.cut_out(file);
+    let (mut stages, mut walls) = (Stages::default(), Vec::new());
     let before = server.cpu();
-    let mut walls: Vec<_> = (0..times).map(|_| server.cut_out(file)).collect();
+    for _ in 0..times {
+        stages.add(file);
+        walls.push(server.cut_out(file));
+    }
+    let cpu = (server.cpu() - before) / times as u32;
     walls.sort();
-    let cost = Cost {
-        wall: walls[times / 2],
-        cpu: (server.cpu() - before) / times as u32,
-    };
-    (cost, idle, server.memory("VmHWM"))
+    Column {
+        parts: stages.medians(),
+        whole: Cost {
+            wall: walls[times / 2],
+            cpu,
+        },
+        idle,
+        peak: server.memory("VmHWM"),
+    }
 }
 
 fn ms(time: Duration) -> String {
@@ -195,10 +218,14 @@ fn main() {
     let mut columns = Vec::new();
     for (megapixels, size, times) in SIZES {
         let file = parts::jpeg(size);
-        let mut lines = direct(&file, times);
+        let Column {
+            parts: mut lines,
+            whole,
+            idle,
+            peak,
+        } = measure(&file, times);
         let sum: Cost = lines.iter().map(|(_, cost)| *cost).sum();
         lines.push(("sum of the parts", sum));
-        let (whole, idle, peak) = served(&file, times);
         lines.push(("whole request", whole));
         let over = |of: fn(&Cost) -> Duration| of(&whole).as_secs_f64() / of(&sum).as_secs_f64();
         let over = (over(|cost| cost.wall), over(|cost| cost.cpu));
