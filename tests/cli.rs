@@ -293,6 +293,35 @@ fn a_wrong_command_line_is_2_and_says_why() {
 }
 
 #[test]
+fn each_command_says_what_it_does_and_no_two_the_same() {
+    let list = run(&["--help"]).text();
+    let lines = list.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let mut commands: Vec<(&str, String)> = Vec::new();
+    for line in lines.take_while(|line| !line.is_empty()) {
+        let words = line.trim();
+        match (line.find(words), commands.last_mut()) {
+            (Some(2), _) => {
+                let (name, about) = words.split_once("  ").unwrap();
+                commands.push((name, about.trim().to_owned()));
+            }
+            // A long description goes on below its own beginning.
+            (_, Some((_, about))) => *about += &format!(" {words}"),
+            (_, None) => panic!("{list}"),
+        }
+    }
+    commands.retain(|(name, _)| *name != "help");
+    assert!(commands.len() >= 15, "{list}");
+    let mut seen = std::collections::HashSet::new();
+    for (name, about) in commands {
+        assert!(!about.starts_with("Settings "), "{name}: {about}");
+        let help = run(&[name, "--help"]).text();
+        let own = help.lines().take_while(|line| !line.is_empty());
+        assert_eq!(own.collect::<Vec<_>>().join(" "), about, "{name}");
+        assert!(seen.insert(about), "{name}: said of another too");
+    }
+}
+
+#[test]
 fn inspect_prints_a_line_of_json_for_each_picture() {
     let folder = Folder::new("cli");
     let a = folder.write("a.jpg", &pictures::jpeg(64, 48));

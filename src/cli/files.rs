@@ -10,13 +10,13 @@ use std::{
     },
 };
 
-use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches, value_parser};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{
     Failure,
     inputs::{Source, Target, sources, targets},
-    print,
+    print, with,
 };
 use crate::{
     cancel::Cancel,
@@ -40,7 +40,7 @@ fn id(spec: &Spec) -> String {
 /// to.
 pub(super) fn command(recipe: Recipe) -> Command {
     let command = Command::new(recipe.name()).about(recipe.about());
-    let mut command = EngineSettings::augment_args(command)
+    let mut command = with::<EngineSettings>(command)
         .mut_arg("model", |arg| {
             arg.help("Model to use; NAME=FILE for a model file of your own")
         })
@@ -344,7 +344,7 @@ fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 /// The command `inspect`.
 pub(super) fn inspect_command() -> Command {
     let command = Command::new("inspect").about("Says what the header of a picture says");
-    EngineSettings::augment_args(command).arg(inputs())
+    with::<EngineSettings>(command).arg(inputs())
 }
 
 /// Prints a line of JSON for each input.

@@ -100,6 +100,13 @@ fn with_file(mut arguments: Vec<String>) -> Result<Vec<String>, String> {
     Ok(arguments)
 }
 
+/// A command with the settings `A` added. It keeps its own description: `augment_args` would put that
+/// of the settings in its place.
+fn with<A: Args>(command: Command) -> Command {
+    let about = command.get_about().cloned().unwrap_or_default();
+    A::augment_args(command).about(about)
+}
+
 fn command() -> Command {
     let serve = Command::new("serve").about("Runs the HTTP service");
     let mut command = Command::new("safelight")
@@ -107,7 +114,7 @@ fn command() -> Command {
         .about("Removes backgrounds, restores and transforms pictures, and keeps nothing")
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommand(Settings::augment_args(serve).args_override_self(true));
+        .subcommand(with::<Settings>(serve).args_override_self(true));
     for recipe in recipes() {
         command = command.subcommand(files::command(recipe));
     }

@@ -1,8 +1,8 @@
 //! `safelight privacy`: the notice that `serve` with the same settings gives.
 
-use clap::{Arg, ArgMatches, Args, Command};
+use clap::{Arg, ArgMatches, Command};
 
-use super::{Failure, print, settings};
+use super::{Failure, print, settings, with};
 use crate::{
     config::{Settings, runtime_dir},
     ephemeral::storage,
@@ -14,15 +14,13 @@ pub(super) fn command() -> Command {
     let command = Command::new("privacy").about(
         "Prints the privacy notice of a configuration: what is received, kept, logged, measured",
     );
-    Settings::augment_args(command)
-        .args_override_self(true)
-        .arg(
-            Arg::new("format")
-                .long("format")
-                .value_parser(["text", "markdown", "json"])
-                .default_value("text")
-                .help("How it is written"),
-        )
+    with::<Settings>(command).args_override_self(true).arg(
+        Arg::new("format")
+            .long("format")
+            .value_parser(["text", "markdown", "json"])
+            .default_value("text")
+            .help("How it is written"),
+    )
 }
 
 pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {

@@ -5,12 +5,12 @@ mod machine;
 
 use std::{fmt::Write, sync::Arc};
 
-use clap::{Arg, ArgAction, ArgMatches, Args, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::{
     Failure,
     checks::{self, Check},
-    print, settings,
+    print, settings, with,
 };
 use crate::{
     config::{EngineSettings, Settings, runtime_dir},
@@ -22,14 +22,12 @@ use crate::{
 
 pub(super) fn command() -> Command {
     let command = Command::new("doctor").about("Says what holds on this machine and what does not");
-    Settings::augment_args(command)
-        .args_override_self(true)
-        .arg(
-            Arg::new("json")
-                .long("json")
-                .action(ArgAction::SetTrue)
-                .help("Print one JSON object"),
-        )
+    with::<Settings>(command).args_override_self(true).arg(
+        Arg::new("json")
+            .long("json")
+            .action(ArgAction::SetTrue)
+            .help("Print one JSON object"),
+    )
 }
 
 pub(super) fn run(matches: &ArgMatches, hardening: Hardening) -> Result<(), Failure> {

@@ -6,9 +6,9 @@ mod pull;
 
 use std::{fmt::Write, path::PathBuf};
 
-use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches, value_parser};
 
-use super::{Failure, print};
+use super::{Failure, print, with};
 use crate::{
     config::ModelSettings,
     digest,
@@ -21,7 +21,7 @@ use crate::{
 
 pub(super) fn command() -> Command {
     let with = |name: &'static str, about: &'static str| {
-        ModelSettings::augment_args(Command::new(name).about(about))
+        with::<ModelSettings>(Command::new(name).about(about))
     };
     let names = || {
         Arg::new("names")

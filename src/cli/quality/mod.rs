@@ -11,9 +11,9 @@ use std::{
     time::Instant,
 };
 
-use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches, value_parser};
 
-use super::{Failure, print};
+use super::{Failure, print, with};
 use crate::{
     cancel::Cancel,
     config::EngineSettings,
@@ -31,7 +31,7 @@ use damage::Damage;
 pub(super) fn command() -> Command {
     let command = Command::new("bench-quality")
         .about("Measures how good a model is, on pictures whose truth is known");
-    EngineSettings::augment_args(command)
+    with::<EngineSettings>(command)
         .arg(
             Arg::new("pairs")
                 .long("pairs")
