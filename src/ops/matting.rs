@@ -74,7 +74,7 @@ pub fn refine(frame: &Frame, coarse: &Mask, trimap: Option<Trimap>) -> Mask {
     let mut functions: Vec<Linear> = matte.data().iter().map(|&p| sure(p)).collect();
     if let Some(area) = around(&doubt, 2 * radius.max(window) as u32) {
         let left = area.x as usize;
-        guided(&guide, &matte, area, radius, |y, found| {
+        guided(&guide, &matte, &doubt, area, radius, |y, found| {
             let y = area.y + y as u32;
             let known = matte.row(y)[left..].iter().zip(&doubt.row(y)[left..]);
             let row = &mut functions[y as usize * w..][left..w];

@@ -15,11 +15,13 @@ const HALF_TRUST: f64 = 100.0;
 /// of the window, and the weight.
 pub type Found = [f32; 6];
 
-/// Finds the function of each pixel inside `area` of the small copy, and hands them on row by row,
-/// from the top; the first argument is the row within the area.
+/// Finds the function of each pixel inside `area` of the small copy that is in `doubt` (above 0), and
+/// hands them on row by row, from the top; the first argument is the row within the area. What it says
+/// of other pixels means nothing.
 pub fn guided(
     guide: &Frame,
     matte: &Mask,
+    doubt: &Mask,
     area: Rect,
     radius: usize,
     mut use_row: impl FnMut(usize, &[Found]),
@@ -27,6 +29,8 @@ pub fn guided(
     let (w, h) = (area.width as usize, area.height as usize);
     let mut moments = Sums::<u32, 14>::new(w, h, radius);
     let mut means = Sums::<f32, 6>::new(w, h, radius);
+    // How many pixels of each window are in doubt: where there is none, nobody asks for its function.
+    let mut asked = Sums::<u32, 1>::new(w, h, radius);
     for y in 0..h {
         let row = means.advance(|y, found| {
             let sums = moments.advance(|y, row| {
@@ -36,8 +40,17 @@ pub fn guided(
                     *m = products(px.map(u32::from), p.into());
                 }
             });
+            let asked = asked.advance(|y, row| {
+                let doubt = &doubt.row(area.y + y as u32)[area.x as usize..];
+                for (n, &doubt) in row.iter_mut().zip(doubt) {
+                    *n = [u32::from(doubt > 0)];
+                }
+            });
             for (x, (found, sum)) in found.iter_mut().zip(sums).enumerate() {
-                *found = solve(sum, window(y, h, radius) * window(x, w, radius));
+                *found = match asked[x] {
+                    [0] => [0.0; 6],
+                    _ => solve(sum, window(y, h, radius) * window(x, w, radius)),
+                };
             }
         });
         use_row(y, row);

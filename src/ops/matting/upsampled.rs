@@ -28,9 +28,13 @@ pub fn upsampled(frame: &Frame, functions: &[Linear], width: usize) -> Mask {
 struct Grid<'a> {
     frame: &'a Frame,
     functions: &'a [Linear],
+    /// Of each function the value, where it gives 0 or 255 whatever the colour.
+    sure: Vec<Option<u8>>,
     width: usize,
     columns: Vec<Place>,
     rows: Vec<Place>,
+    /// For each column of functions where in a full row the pixels end that lie before the next one.
+    ends: Vec<usize>,
 }
 
 /// Where rows are 0, or 255, for sure; `None` in between. Each run ends where the next one starts.
@@ -40,11 +44,16 @@ impl<'a> Grid<'a> {
     fn new(frame: &'a Frame, functions: &'a [Linear], width: usize) -> Self {
         let height = functions.len() / width;
         let (w, h) = (frame.width() as usize, frame.height() as usize);
+        let columns = Place::all(w, width, w as f32 / width as f32);
         Self {
             frame,
             functions,
+            sure: functions.iter().map(constant).collect(),
             width,
-            columns: Place::all(w, width, w as f32 / width as f32),
+            ends: (0..width)
+                .map(|x| columns.partition_point(|c| c.before <= x))
+                .collect(),
+            columns,
             rows: Place::all(h, height, h as f32 / height as f32),
         }
     }
@@ -56,35 +65,26 @@ impl<'a> Grid<'a> {
         let mut runs = (usize::MAX, Runs::new());
         for (y, target) in (first..).zip(rows.chunks_exact_mut(self.columns.len())) {
             let place = self.rows[y];
-            let near = place.rows(self.functions, self.width);
             if runs.0 != place.before {
-                runs = (place.before, self.runs(near));
+                runs = (place.before, self.runs(place.rows(&self.sure, self.width)));
             }
-            place.mix(near, &mut between);
+            place.mix(place.rows(self.functions, self.width), &mut between);
             self.apply_row::<N>(y, target, &between, &runs.1);
         }
     }
 
     /// Of all full rows between two rows of functions.
-    fn runs(&self, [upper, lower]: [&[Linear]; 2]) -> Runs {
-        let sure = |x: usize| {
-            let x = x.min(self.width - 1);
-            let value = upper[x][3];
-            let constant = upper[x] == [0.0, 0.0, 0.0, value] && lower[x] == upper[x];
-            (constant && (value == 0.0 || value == 255.0)).then_some(value as u8)
-        };
+    fn runs(&self, [upper, lower]: [&[Option<u8>]; 2]) -> Runs {
+        let at = |x: usize| upper[x].filter(|_| lower[x] == upper[x]);
         let mut runs = Runs::new();
-        let mut start = 0;
-        for x in 0..self.width {
-            let length = self.columns[start..]
-                .iter()
-                .take_while(|c| c.before == x)
-                .count();
-            start += length;
-            let value = sure(x).filter(|_| sure(x + 1) == sure(x));
+        let mut next = at(0);
+        for (x, &end) in self.ends.iter().enumerate() {
+            let here = next;
+            next = at((x + 1).min(self.width - 1));
+            let value = here.filter(|_| next == here);
             match runs.last_mut() {
-                Some((last, end)) if *last == value => *end = start,
-                _ => runs.push((value, start)),
+                Some((last, last_end)) if *last == value => *last_end = end,
+                _ => runs.push((value, end)),
             }
         }
         runs
@@ -126,6 +126,13 @@ impl<'a> Grid<'a> {
             }
         }
     }
+}
+
+/// The value of a function that gives 0 or 255 whatever the colour.
+fn constant(function: &Linear) -> Option<u8> {
+    let value = function[3];
+    let fixed = *function == [0.0, 0.0, 0.0, value] && (value == 0.0 || value == 255.0);
+    fixed.then_some(value as u8)
 }
 
 #[cfg(test)]
