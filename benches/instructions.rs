@@ -6,12 +6,14 @@
 
 use std::{env, hint::black_box, io::Cursor};
 
+use moxcms::ColorProfile;
 use safelight::{
     codec::{self, Encoded, Encoding},
     config::Settings,
     cores,
+    engine::{catalogue::catalogue, tensor},
     frame::{Filter, Frame, Layout, Mask},
-    ops::{foreground, matting},
+    ops::{compose, foreground, matting},
 };
 
 /// A megapixel.
@@ -19,16 +21,21 @@ const SIZE: (u32, u32) = (1152, 864);
 /// The matte's side, as the built-in model has it.
 const COARSE: u32 = 320;
 
-const PARTS: [(&str, fn()); 9] = [
+const PARTS: [(&str, fn()); 13] = [
     ("probe-jpeg", probe),
-    ("decode-jpeg", decode),
+    ("decode-jpeg", || decode(jpeg())),
     ("decode-jpeg-eighth", decode_small),
+    ("decode-jpeg-display-p3", || decode(with_profile(jpeg()))),
     ("preprocess", preprocess),
     ("guided-upsampling", upsample),
     ("foreground-estimation", estimate),
     ("encode-png", || encode(Encoded::Png)),
     ("encode-jpeg", || encode(Encoded::Jpeg)),
-    ("resize-lanczos", resize),
+    ("resize-lanczos", || resize(scene())),
+    // Colours are weighted by alpha, and divided by it again.
+    ("resize-with-alpha", || resize(cutout())),
+    ("over-colour", over_color),
+    ("over-picture", over_picture),
 ];
 
 fn main() {
@@ -97,8 +104,18 @@ fn probe() {
     });
 }
 
-fn decode() {
-    let (file, limits) = (jpeg(), Settings::default().engine.limits());
+/// The file with the profile of a wide gamut, whose colours are converted to sRGB.
+fn with_profile(mut file: Vec<u8>) -> Vec<u8> {
+    let profile = ColorProfile::new_display_p3().encode().expect("a profile");
+    let name = b"ICC_PROFILE\0\x01\x01";
+    let length = u16::try_from(2 + name.len() + profile.len()).expect("a segment holds it");
+    let marker = [&[0xFF, 0xE2], &length.to_be_bytes()[..], name, &profile].concat();
+    file.splice(2..2, marker);
+    file
+}
+
+fn decode(file: Vec<u8>) {
+    let limits = Settings::default().engine.limits();
     let header = codec::probe(&mut Cursor::new(&file), &limits).expect("our own file");
     counted(&mut || {
         black_box(codec::decode(&file, &header)).expect("our own file");
@@ -114,20 +131,29 @@ fn decode_small() {
     });
 }
 
+/// The tensor of the built-in model that removes backgrounds.
 fn preprocess() {
-    let frame = scene();
-    counted(&mut || drop(black_box(frame.resized(COARSE, COARSE, Filter::Bilinear))));
+    let (frame, catalogue) = (scene(), catalogue());
+    let entry = catalogue.iter().find(|entry| entry.name == "cutout");
+    let entry = entry.expect("it is built in");
+    counted(&mut || drop(black_box(tensor::fitted(&frame, entry))));
 }
 
-fn resize() {
-    let frame = scene();
-    counted(&mut || {
-        drop(black_box(frame.resized(
-            SIZE.0 / 3,
-            SIZE.1 / 3,
-            Filter::Lanczos3,
-        )))
-    });
+fn resize(frame: Frame) {
+    let (width, height) = (SIZE.0 / 3, SIZE.1 / 3);
+    counted(&mut || drop(black_box(frame.resized(width, height, Filter::Lanczos3))));
+}
+
+fn over_color() {
+    let mut cutout = Some(cutout());
+    let onto = |cutout| compose::over_color(cutout, [250, 240, 230, 255]);
+    counted(&mut || drop(black_box(cutout.take().map(onto))));
+}
+
+fn over_picture() {
+    let (mut cutout, ground) = (Some(cutout()), scene());
+    let onto = |cutout| compose::over_picture(cutout, &ground);
+    counted(&mut || drop(black_box(cutout.take().map(onto))));
 }
 
 fn upsample() {
@@ -141,10 +167,15 @@ fn estimate() {
     counted(&mut || drop(black_box(foreground::estimate(&frame, &matte))));
 }
 
-fn encode(format: Encoded) {
+/// The ball, cut out.
+fn cutout() -> Frame {
     let frame = scene();
     let matte = matting::refine(&frame, &coarse(), None);
-    let cutout = foreground::estimate(&frame, &matte);
+    foreground::estimate(&frame, &matte)
+}
+
+fn encode(format: Encoded) {
+    let cutout = cutout();
     counted(&mut || {
         black_box(codec::encode(&cutout, &Encoding::new(format))).expect("a small picture");
     });

@@ -11,7 +11,7 @@ pub mod manifest;
 mod pool;
 mod session;
 mod tasks;
-mod tensor;
+pub mod tensor;
 mod tiles;
 mod upscale;
 
