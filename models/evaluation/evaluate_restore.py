@@ -21,7 +21,7 @@ def jpeg(quality):
 
 def noise(sigma):
     def apply(picture, chance):
-        return np.clip(picture + chance.normal(0, sigma, picture.shape), 0, 255).astype(np.uint8)
+        return np.clip(np.rint(picture + chance.normal(0, sigma, picture.shape)), 0, 255).astype(np.uint8)
 
     return apply
 

@@ -24,6 +24,7 @@ def arguments(parser, side, batch, rate):
     parser.add_argument("--out", required=True, help="folder of the run")
     parser.add_argument("--warm-start", help="checkpoint or, where the recipe says so, ONNX file to begin with")
     parser.add_argument("--export", metavar="FILE", help="write the ONNX file of a run and stop")
+    parser.add_argument("--licensed-only", action="store_true", help="for recipes with other pictures than `--photos`, whose licences are all stated")
     parser.add_argument("--minutes", type=float, default=20)
     parser.add_argument("--steps", type=int, default=0)
     parser.add_argument("--side", type=int, default=side)

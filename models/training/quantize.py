@@ -19,6 +19,7 @@ import onnx
 import onnxruntime
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 
+import sets
 from export import halve, publish
 from pictures import PHOTOS, draw, photos
 
@@ -27,16 +28,16 @@ SEED = 11
 PERCENTILE = 99.99
 
 
-def cutout(chance, root):
-    """Whole pictures of all kinds of subjects, at the net's own side."""
-    for name in ("people", "animals", "cats", "unlabelled-objects", "unlabelled-shop", "unlabelled-clothing"):
-        files = sorted(p for p in (root / name).iterdir() if p.suffix.lower() in (".jpg", ".jpeg", ".webp"))
-        for k in chance.choice(len(files), 16, replace=False):
+def cutout(chance, root, licensed_only):
+    """Whole pictures of all kinds of subjects, at the net's own side; none of those that are held out."""
+    for chosen in sets.chosen(licensed_only):
+        files = sets.pictures(root / chosen.name, chosen.labelled)[chosen.hold_out :]
+        for k in chance.choice(len(files), 10, replace=False):
             rgb = cv2.cvtColor(cv2.imread(str(files[k]), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
             yield planes(cv2.resize(rgb, (320, 320), interpolation=cv2.INTER_AREA))
 
 
-def restore(chance, root):
+def restore(chance, root, _):
     from train_restore import sample
 
     pictures = photos(root / "clean-photos", (1.0, 0.5), 320)
@@ -44,7 +45,7 @@ def restore(chance, root):
         yield planes(sample(chance, pictures, 256)[0])
 
 
-def inpaint(chance, root):
+def inpaint(chance, root, _):
     from scratches import maps
     from train_inpaint import sample
 
@@ -56,7 +57,7 @@ def inpaint(chance, root):
 
 
 def upscale(scale):
-    def batches(chance, root):
+    def batches(chance, root, _):
         from train_upscale import reduced
 
         pictures = photos(root / "clean-photos", (1.0, 0.7), 96 * scale)
@@ -90,8 +91,8 @@ def planes(picture):
 
 
 class Reader(CalibrationDataReader):
-    def __init__(self, task, name, root):
-        self.batches = ({name: batch} for batch in task.batches(np.random.default_rng(SEED), root))
+    def __init__(self, task, name, root, licensed_only):
+        self.batches = ({name: batch} for batch in task.batches(np.random.default_rng(SEED), root, licensed_only))
 
     def get_next(self):
         return next(self.batches, None)
@@ -112,13 +113,13 @@ def kept(graph, patterns):
     return [n for n in names if any(fnmatch(n, ends.get(p, p)) for p in patterns)]
 
 
-def quantise(task, model, out, root):
+def quantise(task, model, out, root, licensed_only):
     with tempfile.TemporaryDirectory() as folder:
         plain, partial = Path(folder) / "plain.onnx", f"{out}.part"
         folded(model, plain)
         graph = onnx.load(plain).graph
         quantize_static(
-            plain, partial, Reader(task, graph.input[0].name, root), quant_format=QuantFormat.QDQ, per_channel=True,
+            plain, partial, Reader(task, graph.input[0].name, root, licensed_only), quant_format=QuantFormat.QDQ, per_channel=True,
             reduce_range=True, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
             op_types_to_quantize=task.operators, calibrate_method=task.method, nodes_to_exclude=kept(graph, task.keep),
             extra_options={"CalibPercentile": PERCENTILE},
@@ -133,8 +134,9 @@ def main():
     parser.add_argument("--model", required=True, help="an exported net")
     parser.add_argument("--out", required=True)
     parser.add_argument("--data", default=str(Path(PHOTOS).parent), help="the training sets")
+    parser.add_argument("--licensed-only", action="store_true", help="no pictures without a stated licence")
     args = parser.parse_args()
-    quantise(TASKS[args.task], args.model, args.out, Path(args.data))
+    quantise(TASKS[args.task], args.model, args.out, Path(args.data), args.licensed_only)
 
 
 if __name__ == "__main__":

@@ -98,7 +98,6 @@ def sample(chance, crops):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cache", required=True)
-    parser.add_argument("--licensed-only", action="store_true")
     loop.arguments(parser, side=kinds.SIDE, batch=96, rate=3e-3)
     args = parser.parse_args()
     if args.export:

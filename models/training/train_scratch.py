@@ -59,7 +59,6 @@ def criterion(logits, mask):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     loop.arguments(parser, side=256, batch=8, rate=2e-3)
-    parser.add_argument("--licensed-only", action="store_true", help="leave out the sets without a stated licence")
     parser.add_argument("--large", type=float, default=2.0, help="how many times as frequent blots and tears are as they are measured")
     parser.add_argument("--maps", default=MAPS)
     parser.add_argument("--paper", default=PAPER)
