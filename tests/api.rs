@@ -15,6 +15,8 @@ mod enhance;
 mod errors;
 #[path = "api/inputs.rs"]
 mod inputs;
+#[path = "api/mistakes.rs"]
+mod mistakes;
 #[path = "api/options.rs"]
 mod options;
 #[path = "api/patience.rs"]
