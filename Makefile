@@ -87,9 +87,11 @@ fuzz: check-tools ## fuzz the parsers (FUZZ_SECONDS=60 each; FUZZ='probe decode'
 	@scripts/fuzz.sh $(FUZZ_SECONDS) $(FUZZ)
 
 # Its tables go into docs/performance.md. The pictures may be any photographs; those beside the
-# project are used where they are there. With a peer's servers set up, ../shared/tools/compare.py
-# measures against them.
+# project are used where they are there. Where servers of others are set up (the folder PEERS has targets for
+# COMPARE), the tables against them are printed; they are put into the document by hand.
 BENCH_PICTURES ?= $(or $(wildcard ../shared/data/photos/*.jpg),docs/images/scene.jpg)
+PEERS ?= .peers
+COMPARE ?= ../shared/tools/compare.py
 bench: build ## the benchmarks, which write the tables of docs/performance.md (`make test-deps` first)
 	cargo bench --locked --bench pipeline
 	cargo bench --locked --bench profile -- --write
@@ -102,6 +104,7 @@ bench: build ## the benchmarks, which write the tables of docs/performance.md (`
 	run queue $(lastword $(BENCH_PICTURES)) && \
 	run start $(lastword $(BENCH_PICTURES)) && \
 	run restoration $(lastword $(BENCH_PICTURES)) --large
+	"$(TEST_VENV)/bin/python" -B benches/sessions.py --write models/cutout.onnx models/restore.onnx
 	@# What the care costs and which policy for rows is best, by a build that has the switches; then the
 	@# plain build is back.
 	cargo build --release --locked --features test-hooks
@@ -112,6 +115,14 @@ bench: build ## the benchmarks, which write the tables of docs/performance.md (`
 		echo "benches/$$name.py"; \
 		"$(TEST_VENV)/bin/python" -B benches/$$name.py --write "$(CARGO_TARGET_DIR)/test-hooks/release" \
 			$(lastword $(BENCH_PICTURES)) || exit 1; \
+	done
+	@for pair in rembg:1mp rembg:12mp transform:12mp; do \
+		targets="$(PEERS)/$${pair%:*}.json"; pictures="$(PEERS)/images/$${pair#*:}"; \
+		if [ -f "$$targets" ] && [ -f "$(COMPARE)" ]; then \
+			"$(PYTHON)" "$(COMPARE)" "$$targets" --images "$$pictures" --no-turn --concurrency 4 || exit 1; \
+		else \
+			echo "make bench: $$targets is not there, so nothing is compared with it"; \
+		fi; \
 	done
 
 # Two full release builds, so it is no part of .ci/run.

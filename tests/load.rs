@@ -20,7 +20,7 @@ fn peak_mib(pid: u32) -> Option<u64> {
     Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? / 1024)
 }
 
-/// What came of sixty-four clients with pictures of 6 megapixels, all at once.
+/// What came of sixty-four clients with pictures of 12 megapixels, all at once.
 struct Burst {
     good: usize,
     busy: usize,
@@ -29,7 +29,7 @@ struct Burst {
 }
 
 fn burst(server: &Server) -> Burst {
-    let (mime, body) = Form::of(&pictures::jpeg(3000, 2000)).finish();
+    let (mime, body) = Form::of(&pictures::jpeg(4000, 3000)).finish();
     let (good, busy) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let left = AtomicUsize::new(64);
     let mut reserved: f64 = 0.0;
