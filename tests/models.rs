@@ -4,6 +4,10 @@ mod common;
 
 #[path = "models/contracts.rs"]
 mod contracts;
+#[path = "models/proxies.rs"]
+mod proxies;
+#[path = "models/published.rs"]
+mod published;
 #[path = "models/pull.rs"]
 mod pull;
 #[path = "models/quality.rs"]
@@ -92,9 +96,17 @@ fn the_catalogue_is_written_down() {
         let row = text.lines().find(|line| line.starts_with(&start));
         let row =
             row.unwrap_or_else(|| panic!("no row for {}: scripts/models_table.py", entry.name));
-        assert!(row.contains(&format!("| {} |", entry.license)), "{row}");
         let commercial = if entry.commercial_use { "yes" } else { "no" };
         assert!(row.contains(&format!("| {commercial} |")), "{row}");
+        let size = match entry.bytes {
+            0 => "?".to_owned(),
+            1_000_000.. => format!("{:.1} MB", entry.bytes as f64 / 1e6),
+            _ => format!("{:.1} kB", entry.bytes as f64 / 1e3),
+        };
+        assert!(
+            row.contains(&format!("| {size} | {} |", entry.license)),
+            "{size} is the size now; scripts/models_table.py writes it: {row}"
+        );
         let tested = if entry.tested { "yes" } else { "stand-in" };
         assert!(row.ends_with(&format!("| {tested} |")), "{row}");
     }

@@ -136,11 +136,20 @@ impl Engine {
         }
         // On the processor alone the device is nothing to speak of.
         let only = self.devices == [Device::Cpu];
-        Err(refused
+        let why = refused
             .strip_suffix(" (on cpu)")
             .filter(|_| only)
-            .unwrap_or(&refused)
-            .to_owned())
+            .unwrap_or(&refused);
+        Err(match place {
+            Place::Named(file) => {
+                format!(
+                    "{why}; the setting is --model {}={}",
+                    entry.name,
+                    file.display()
+                )
+            }
+            _ => why.to_owned(),
+        })
     }
 
     /// For each task (and each factor of upscaling) the first model that the settings name, else

@@ -21,8 +21,10 @@ use std::{
 #[allow(unused_imports, reason = "as above")]
 pub use folder::{Folder, folder};
 pub use http::{Answer, Form};
+#[allow(unused_imports, reason = "as above")]
 pub use server::{Launch, Server, spawn};
 /// Pictures made in code.
+#[allow(unused_imports, reason = "as above")]
 pub use test_pictures as pictures;
 
 /// The built program.

@@ -3,15 +3,14 @@
 
 use std::fmt::Write;
 
-use safelight::engine::catalogue::catalogue;
-
 use super::{
     Folder,
     common::{
+        self,
         onnx::{ANY, F32, Onnx},
         pictures,
     },
-    run, standins,
+    published, run, standins,
 };
 
 #[test]
@@ -19,13 +18,14 @@ fn every_model_of_the_catalogue_can_be_loaded_and_run() {
     let folder = Folder::new("models");
     let mut arguments = vec!["doctor".to_owned(), "--device=cpu".to_owned()];
     let mut names = Vec::new();
-    for entry in catalogue().iter().filter(|entry| !entry.built_in) {
-        let file = folder.write(&format!("{}.onnx", entry.name), &standins::of(entry));
-        arguments.push(format!("--model={}={file}", entry.name));
-        if !entry.commercial_use {
-            arguments.push(format!("--accept-license={}", entry.name));
+    for contract in published::contracts() {
+        let file = standins::of(&contract);
+        for name in contract.models {
+            let file = folder.write(&format!("{name}.onnx"), &file);
+            arguments.push(format!("--model={name}={file}"));
+            arguments.push(format!("--accept-license={name}"));
+            names.push(name);
         }
-        names.push(entry.name.clone());
     }
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     let ran = run(&arguments);
@@ -126,6 +126,49 @@ fn a_file_that_does_not_fit_its_entry_fails_when_it_is_loaded() {
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// No request finds it out: the service does not begin to listen.
+#[test]
+fn a_service_does_not_start_with_a_model_that_does_not_fit_its_card() {
+    let folder = Folder::new("models");
+    let file = Onnx::default()
+        .input("x", F32, &[1, 3, 320, 320])
+        .node("Identity", &["x"], "y", &[])
+        .output("y", F32, &[1, 3, 320, 320]);
+    let file = folder.write("net.onnx", &file.file());
+    let card = |side: u32| {
+        let text = format!("task = 'cutout'\nresize = 'stretch'\nsize = {side}\npeak_mib = 1\n");
+        folder.write("net.toml", text.as_bytes());
+    };
+    card(64);
+    let model = format!("--model=mine={file}");
+    let spool = format!("--spool={}", folder.path("spool"));
+    std::fs::create_dir_all(folder.path("spool")).unwrap();
+    let serve = [
+        "serve",
+        "--listen=127.0.0.1:0",
+        "--metrics-listen=127.0.0.1:0",
+        "--workers=1",
+        "--device=cpu",
+        &spool,
+        &model,
+    ];
+    let ran = run(&serve);
+    assert_eq!(ran.code, Some(78), "{}", ran.stderr);
+    let setting = format!("--model mine={file}");
+    for part in [
+        "model mine:",
+        "1 x 3 x 320 x 320",
+        "1 x 3 x 64 x 64",
+        &setting,
+    ] {
+        assert!(ran.stderr.contains(part), "{part}: {}", ran.stderr);
+    }
+    assert!(!ran.stderr.contains("listening"), "{}", ran.stderr);
+    // The same file with a card that is right is served.
+    card(320);
+    drop(common::spawn(&["--workers=1", "--device=cpu", &model]));
 }
 
 #[test]

@@ -28,15 +28,15 @@ const WAYS: &[(&str, Way)] = &[
 ];
 
 /// A model file of some size, its catalogue, and a server of it.
-struct Site {
-    folder: Folder,
+pub struct Site {
+    pub folder: Folder,
     file: Vec<u8>,
     catalogue: String,
-    server: Files,
+    pub server: Files,
 }
 
 impl Site {
-    fn new(more: &str) -> Self {
+    pub fn new(more: &str) -> Self {
         let folder = Folder::new("models");
         // A weight that nothing uses makes it a megabyte.
         let noise = |i: u32| i.wrapping_mul(2_654_435_761) as f32;
@@ -53,7 +53,7 @@ impl Site {
         }
     }
 
-    fn arguments(&self, more: &[&str]) -> Vec<String> {
+    pub fn arguments(&self, more: &[&str]) -> Vec<String> {
         let models = format!("--models-dir={}", self.folder.path("models"));
         let catalogue = format!("--catalogue={}", self.catalogue);
         let start = ["models", "pull", "tiny", &models, &catalogue].map(str::to_owned);
@@ -69,7 +69,7 @@ impl Site {
         run(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
-    fn assert_installed(&self) {
+    pub fn assert_installed(&self) {
         let installed = fs::read(self.folder.path("models/tiny.onnx")).unwrap();
         assert_eq!(sum(&installed), sum(&self.file));
         assert_eq!(

@@ -111,3 +111,205 @@ fn a_matte_is_measured_as_the_service_would_answer_it() {
         ]
     );
 }
+
+/// A net for one task, written out: a card, and what is between its input and its output.
+struct Net(&'static str, Onnx);
+
+impl Net {
+    /// One picture in, `planes` of the same size out.
+    fn new(card: &'static str, planes: i64, middle: impl Fn(Onnx) -> Onnx) -> Self {
+        let file = Onnx::default().input("x", F32, &[1, 3, ANY, ANY]);
+        Self(card, middle(file).output("y", F32, &[1, planes, ANY, ANY]))
+    }
+
+    /// The rows that `bench-quality` prints of it on this folder.
+    fn measured(self, folder: &Folder, more: &[&str]) -> Vec<Vec<String>> {
+        let Self(card, file) = self;
+        let file = folder.write("net.onnx", &file.file());
+        let card = format!("{card}\nresize = 'tile'\nsize = 128\noverlap = 16\npeak_mib = 1\n");
+        folder.write("net.toml", card.as_bytes());
+        measured(folder, &format!("net={file}"), more)
+    }
+}
+
+/// The rows that `bench-quality` prints of a model on the folder `pairs`.
+fn measured(folder: &Folder, model: &str, more: &[&str]) -> Vec<Vec<String>> {
+    let (model, pairs) = (format!("--model={model}"), folder.path("pairs"));
+    let bench = ["bench-quality", &model, "--pairs", &pairs, "--device=cpu"];
+    let ran = run(&[&bench, more].concat());
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    table(&ran.text())
+}
+
+fn plain(level: u8) -> Vec<u8> {
+    let grey = image::RgbImage::from_pixel(150, 130, image::Rgb([level; 3]));
+    pictures::encoded(grey, image::ImageFormat::Png)
+}
+
+/// So many levels of 255 more.
+fn lighter(levels: f32) -> impl Fn(Onnx) -> Onnx {
+    move |file| {
+        file.floats("more", &[1, 1, 1, 1], &[levels / 255.0])
+            .node("Add", &["x", "more"], "y", &[])
+    }
+}
+
+#[test]
+fn a_level_too_much_after_deblurring_has_its_decibels() {
+    let folder = Folder::new("models");
+    folder.write("pairs/a.png", &plain(100));
+    let net = || Net::new("task = 'deblur'", 3, lighter(1.0));
+    // 20 log10(255) = 48.13 dB. A plain picture is its own blur.
+    let rows = net().measured(&folder, &[]);
+    assert_eq!(rows.len(), 1);
+    assert_eq!(rows[0][3..6], ["blur 2", "99.00", "48.13"]);
+    folder.write("pairs/a.png", &pictures::png(160, 120));
+    let rows = net().measured(&folder, &["--damage=blur:1", "--damage=blur:4"]);
+    let before = |row: usize| rows[row][4].parse::<f64>().unwrap();
+    assert!(before(0) > before(1) + 2.0 && before(0) < 45.0, "{rows:?}");
+}
+
+#[test]
+fn enlarging_is_measured_against_the_picture_that_was_made_small() {
+    let folder = Folder::new("models");
+    let twice = |more: f32| {
+        Net::new("task = 'upscale'\nfactor = 2", 3, move |file| {
+            file.repeated("x", 2, "large")
+                .floats("more", &[1, 1, 1, 1], &[more / 255.0])
+                .node("Add", &["large", "more"], "y", &[])
+        })
+    };
+    folder.write("pairs/a.png", &plain(100));
+    let rows = twice(0.0).measured(&folder, &[]);
+    assert_eq!(rows[0][3..8], ["-", "99.00", "99.00", "1.0000", "1.0000"]);
+    let rows = twice(1.0).measured(&folder, &[]);
+    assert_eq!(rows[0][4..6], ["99.00", "48.13"]);
+    // Of a picture with edges both are below that, and each says what it measures.
+    folder.write("pairs/a.png", &pictures::png(160, 120));
+    let row = &twice(0.0).measured(&folder, &[])[0];
+    let built_in = &measured(&folder, "upscale2", &[])[0];
+    assert_eq!((&row[2], &built_in[2]), (&"net".into(), &"upscale2".into()));
+    assert_eq!(row[4], built_in[4], "Lanczos, whatever the model");
+    assert!(row[5].parse::<f64>().unwrap() < 60.0, "{row:?}");
+    assert_ne!(row[5], built_in[5]);
+}
+
+#[test]
+fn filling_is_measured_in_the_hole_alone() {
+    let folder = Folder::new("models");
+    folder.write("pairs/a.png", &plain(100));
+    // Holes are painted with a level whatever is around them.
+    let painter = |level: f32| {
+        let file = Onnx::default()
+            .input("x", F32, &[1, 4, ANY, ANY])
+            .floats("none", &[1, 1, 1, 1], &[0.0])
+            .floats("level", &[1, 1, 1, 1], &[level / 255.0])
+            .integers("starts", &[0])
+            .integers("ends", &[3])
+            .integers("channel", &[1])
+            .node("Slice", &["x", "starts", "ends", "channel"], "picture", &[])
+            .node("Mul", &["picture", "none"], "black", &[])
+            .node("Add", &["black", "level"], "y", &[])
+            .output("y", F32, &[1, 3, ANY, ANY]);
+        Net("task = 'inpaint'\ninputs = ['image-mask']", file)
+    };
+    // The marks are of level 235, 135 too light: 20 log10(255 / 135) = 5.52 dB.
+    let rows = painter(110.0).measured(&folder, &[]);
+    assert_eq!(rows[0][4..6], ["5.52", "28.13"]);
+    let rows = painter(100.0).measured(&folder, &[]);
+    assert_eq!(rows[0][4..6], ["5.52", "99.00"]);
+    let after = measured(&folder, "inpaint", &[])[0][5].clone();
+    assert!(after.parse::<f64>().unwrap() > 15.0, "{after}");
+}
+
+#[test]
+fn found_damage_is_measured_by_its_overlap_with_what_was_made() {
+    let folder = Folder::new("models");
+    folder.write("pairs/a.png", &plain(60));
+    // Whatever is lighter than `from`, or darker where the slope goes down.
+    let finder = |from: f32, slope: f32| {
+        Net::new("task = 'scratch'", 1, move |file| {
+            file.floats("from", &[1, 1, 1, 1], &[-from])
+                .floats("slope", &[1, 1, 1, 1], &[slope])
+                .integers("starts", &[0])
+                .integers("ends", &[1])
+                .integers("channel", &[1])
+                .node("Slice", &["x", "starts", "ends", "channel"], "red", &[])
+                .node("Add", &["red", "from"], "apart", &[])
+                .node("Mul", &["apart", "slope"], "steep", &[])
+                .node("Sigmoid", &["steep"], "y", &[])
+        })
+    };
+    assert_eq!(finder(0.5, 1000.0).measured(&folder, &[])[0][4], "1.0000");
+    assert_eq!(finder(0.5, -1000.0).measured(&folder, &[])[0][4], "0.0000");
+    // Everything is marked: the overlap is the share of what is damaged, thin lines.
+    let share: f64 = finder(-0.5, 1000.0).measured(&folder, &[])[0][4]
+        .parse()
+        .unwrap();
+    assert!((0.005..0.2).contains(&share), "{share}");
+    let found: f64 = measured(&folder, "scratch", &[])[0][4].parse().unwrap();
+    assert!(found > 0.2, "{found}");
+}
+
+#[test]
+fn pairs_of_files_are_measured_as_they_are() {
+    let folder = Folder::new("models");
+    folder.write("pairs/a.png", &plain(100));
+    folder.write("pairs/alone.png", &plain(100));
+    let webp = |level: u8| {
+        let grey = image::RgbImage::from_pixel(150, 130, image::Rgb([level; 3]));
+        pictures::webp_of(&grey.into(), None)
+    };
+    folder.write("noisy/a.webp", &webp(110));
+    let noisy = format!("--degraded={}", folder.path("noisy"));
+    // Ten levels too light: 20 log10(255 / 10) = 28.13 dB.
+    let rows = Net::new("task = 'restore'", 3, lighter(-10.0)).measured(&folder, &[&noisy]);
+    assert_eq!(rows.len(), 1);
+    assert_eq!(rows[0][..4], ["pairs", "1", "net", "noisy"]);
+    assert_eq!(rows[0][4..6], ["28.13", "99.00"]);
+
+    let small = pictures::subject(80, 60);
+    let large = image::imageops::resize(&small, 160, 120, image::imageops::FilterType::Nearest);
+    let png = |picture| pictures::encoded(picture, image::ImageFormat::Png);
+    folder.write("pairs/a.png", &png(large));
+    folder.write("small/a.png", &png(small));
+    let smaller = format!("--degraded={}", folder.path("small"));
+    let net = Net::new("task = 'upscale'\nfactor = 2", 3, |file| {
+        file.repeated("x", 2, "y")
+    });
+    let rows = net.measured(&folder, &[&smaller]);
+    assert_eq!(rows[0][5], "99.00", "no other reduction comes between");
+    assert!(rows[0][4].parse::<f64>().unwrap() < 60.0, "{rows:?}");
+
+    let model = format!("--model=net={}", folder.path("net.onnx"));
+    let pairs = format!("--pairs={}", folder.path("pairs"));
+    for (flags, code, says) in [
+        (
+            [&model, &noisy].as_slice(),
+            1,
+            "150 x 130 pixels, 80 x 60 are needed",
+        ),
+        (
+            &[&model, &smaller, &"--damage=clean".into()],
+            2,
+            "cannot be used with",
+        ),
+        (&[&model, &smaller, &smaller], 2, "one folder for each"),
+        (&[&smaller], 2, "not for cutout"),
+    ] {
+        let flags = flags.iter().map(|flag| flag.as_str());
+        let ran = run(&[
+            ["bench-quality", &pairs].as_slice(),
+            &flags.collect::<Vec<_>>(),
+        ]
+        .concat());
+        assert_eq!(
+            ran.code,
+            Some(code),
+            "{flags:?}: {}",
+            ran.stderr,
+            flags = says
+        );
+        assert!(ran.stderr.contains(says), "{says}: {}", ran.stderr);
+    }
+}

@@ -2,6 +2,9 @@
 
 use crate::frame::{Frame, Mask};
 
+/// Figures of one picture, in the order of the columns.
+pub type Row = Vec<f64>;
+
 /// What one matte is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct MatteScore {
@@ -116,6 +119,17 @@ pub fn psnr(found: &Frame, truth: &Frame, counts: impl Fn(usize) -> bool) -> f64
         0 => 99.0,
         sum => 10.0 * (255.0 * 255.0 * samples as f64 / sum as f64).log10(),
     }
+}
+
+/// PSNR before and after, SSIM before and after.
+pub fn compared(clean: &Frame, before: &Frame, after: &Frame) -> Row {
+    let psnr = |frame| psnr(frame, clean, |_| true);
+    vec![
+        psnr(before),
+        psnr(after),
+        ssim(before, clean),
+        ssim(after, clean),
+    ]
 }
 
 /// Structural similarity of the luma (Wang et al. 2004): windows of 11 pixels, a Gaussian of 1.5,

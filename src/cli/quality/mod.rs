@@ -3,9 +3,9 @@
 
 mod damage;
 mod metrics;
+mod pairs;
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     sync::Arc,
     time::Instant,
@@ -27,6 +27,8 @@ use crate::{
     ops::{self, Context, Kind, Recipe, Source},
 };
 use damage::Damage;
+use metrics::Row;
+use pairs::{Other, Pair};
 
 pub(super) fn command() -> Command {
     let command = Command::new("bench-quality")
@@ -55,6 +57,15 @@ pub(super) fn command() -> Command {
                 .action(ArgAction::Append)
                 .value_parser(value_parser!(Damage))
                 .help("What is done to the pictures first: noise:SIGMA, jpeg:QUALITY, blur:SIGMA, clean"),
+        )
+        .arg(
+            Arg::new("degraded")
+                .long("degraded")
+                .value_name("DIR")
+                .action(ArgAction::Append)
+                .conflicts_with("damage")
+                .value_parser(value_parser!(PathBuf))
+                .help("Damaged pictures, each of the name of its clean one in --pairs; one folder for each of those"),
         )
         .arg(
             Arg::new("refine")
@@ -96,9 +107,27 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
             .copied()
             .collect(),
     };
-    let folders = matches.get_many::<PathBuf>("pairs").into_iter().flatten();
-    for (i, folder) in folders.enumerate() {
-        let table = bench.folder(folder, i == 0).map_err(|why| {
+    let folders = |name: &str| -> Vec<&PathBuf> {
+        let given = matches.get_many(name).into_iter().flatten();
+        given.collect()
+    };
+    let (clean, degraded) = (folders("pairs"), folders("degraded"));
+    if !degraded.is_empty() {
+        if !matches!(entry.task, Task::Restore | Task::Deblur | Task::Upscale) {
+            return Err(Failure::Usage(format!(
+                "--degraded is for restore, deblur and upscale, not for {}",
+                entry.task.name()
+            )));
+        }
+        if degraded.len() != clean.len() {
+            return Err(Failure::Usage(
+                "--degraded names one folder for each of --pairs, in the same order".to_owned(),
+            ));
+        }
+    }
+    for (i, folder) in clean.into_iter().enumerate() {
+        let degraded = degraded.get(i).map(|folder| folder.as_path());
+        let table = bench.folder(folder, degraded, i == 0).map_err(|why| {
             let notes = engine.take_notes().join(" ");
             Failure::Failed(
                 format!("{}: {why} {notes}", folder.display())
@@ -119,19 +148,25 @@ struct Bench<'a> {
     damages: Vec<Damage>,
 }
 
-/// Figures of one picture, in the order of the columns.
-type Row = Vec<f64>;
-
 impl Bench<'_> {
     /// The rows of one folder, with the head of the table where it is the first.
-    fn folder(&self, folder: &Path, first: bool) -> Result<String, String> {
-        let masked = self.entry.task == Task::Cutout;
-        let files = pictures(folder, masked).map_err(|e| e.to_string())?;
-        let files: Vec<_> = files.into_iter().take(self.limit).collect();
-        if files.is_empty() {
+    fn folder(
+        &self,
+        folder: &Path,
+        degraded: Option<&Path>,
+        first: bool,
+    ) -> Result<String, String> {
+        let other = match (self.entry.task, degraded) {
+            (Task::Cutout, _) => Other::Mask,
+            (_, Some(folder)) => Other::Degraded(folder),
+            (_, None) => Other::None,
+        };
+        let pairs = pairs::found(folder, other)?;
+        let pairs = &pairs[..self.limit.min(pairs.len())];
+        if pairs.is_empty() {
             return Err("holds no such pictures".to_owned());
         }
-        let (columns, damages) = self.plan()?;
+        let (columns, damages) = self.plan(degraded.is_some())?;
         let mut lines = Vec::new();
         if first {
             lines.push(format!(
@@ -145,16 +180,16 @@ impl Bench<'_> {
         }
         for damage in damages {
             let (mut sums, mut seconds) = (vec![0.0; columns.len()], 0.0);
-            for (i, file) in files.iter().enumerate() {
+            for (i, pair) in pairs.iter().enumerate() {
                 let (row, took) = self
-                    .picture(file, damage, i as u64)
-                    .map_err(|e| format!("{}: {e}", file.display()))?;
+                    .picture(pair, damage, i as u64)
+                    .map_err(|e| format!("{}: {e}", pair.picture.display()))?;
                 seconds += took;
                 for (sum, value) in sums.iter_mut().zip(row) {
                     *sum += value;
                 }
             }
-            let n = files.len() as f64;
+            let n = pairs.len() as f64;
             let figures: Vec<_> = sums
                 .iter()
                 .zip(&columns)
@@ -167,11 +202,15 @@ impl Bench<'_> {
                     format!("{:.digits$}", sum / n)
                 })
                 .collect();
-            let set = folder.file_name().unwrap_or_default().to_string_lossy();
+            let set = pairs::name(folder);
             lines.push(format!(
                 "| {set} | {n} | {} | {} | {} | {:.0} |",
                 self.entry.name,
-                damage.map_or_else(|| "-".to_owned(), |damage| damage.to_string()),
+                match (damage, degraded) {
+                    (Some(damage), _) => damage.to_string(),
+                    (None, Some(folder)) => pairs::name(folder),
+                    (None, None) => "-".to_owned(),
+                },
                 figures.join(" | "),
                 1000.0 * seconds / n
             ));
@@ -179,9 +218,13 @@ impl Bench<'_> {
         Ok(lines.join("\n"))
     }
 
-    /// The columns of the task, and what is done to the pictures.
-    fn plan(&self) -> Result<(Vec<&'static str>, Vec<Option<Damage>>), String> {
+    /// The columns of the task, and what is done to the pictures: nothing where they are
+    /// `degraded` already.
+    fn plan(&self, degraded: bool) -> Result<(Vec<&'static str>, Vec<Option<Damage>>), String> {
         const PICTURE: [&str; 4] = ["PSNR before", "PSNR after", "SSIM before", "SSIM after"];
+        if degraded {
+            return Ok((PICTURE.to_vec(), vec![None]));
+        }
         let given: Vec<_> = self.damages.iter().copied().map(Some).collect();
         let or = |other: Vec<Option<Damage>>| {
             if given.is_empty() {
@@ -221,27 +264,23 @@ impl Bench<'_> {
     /// The figures of one picture, and the seconds of the work.
     fn picture(
         &self,
-        file: &Path,
+        pair: &Pair,
         damage: Option<Damage>,
         seed: u64,
     ) -> Result<(Row, f64), String> {
-        let read = |file: &Path| -> Result<Frame, String> {
-            let bytes = fs::read(file).map_err(|e| e.to_string())?;
-            damage::decoded(&bytes).map_err(|e| e.to_string())
-        };
-        let clean = read(file)?;
-        let truth = match self.entry.task {
-            Task::Cutout => Some(channel(&read(&file.with_extension("png"))?)),
-            _ => None,
-        };
+        let clean = pairs::read(&pair.picture)?;
+        let other = pair.other.as_deref().map(pairs::read).transpose()?;
+        if let (Some(other), true) = (&other, self.entry.task != Task::Cutout) {
+            pairs::fits(other, &clean, self.entry.factor)?;
+        }
         let run = || -> Result<(Row, f64), Error> {
             let damaged = match damage {
                 Some(damage) => damage.apply(&clean, seed)?,
                 None => clean.clone(),
             };
-            match truth {
-                Some(truth) => self.matte(damaged, &truth),
-                None => self.better(&clean, damaged, seed),
+            match (self.entry.task, other) {
+                (Task::Cutout, Some(mask)) => self.matte(damaged, &channel(&mask)),
+                (_, other) => self.better(&clean, other.unwrap_or(damaged), seed),
             }
         };
         run().map_err(|e| e.to_string())
@@ -297,13 +336,17 @@ impl Bench<'_> {
                     height: (h * factor).min(height),
                 };
                 let clean = clean.cropped(whole);
-                let small = damaged.cropped(whole).resized(w, h, Filter::Bicubic);
+                // One that was given degraded is small already.
+                let small = match (damaged.width(), damaged.height()) == (width, height) {
+                    true => damaged.cropped(whole).resized(w, h, Filter::Bicubic),
+                    false => damaged,
+                };
                 let before = small.resized(whole.width, whole.height, Filter::Lanczos3);
                 let start = Instant::now();
                 let after = self.engine.upscale(name, &small, factor, cancel)?;
                 let seconds = start.elapsed().as_secs_f64();
                 Ok((
-                    compared(
+                    metrics::compared(
                         &clean,
                         &before,
                         &after.resized(whole.width, whole.height, Filter::Box),
@@ -335,20 +378,10 @@ impl Bench<'_> {
                     .engine
                     .restore(task, name, damaged.clone(), 1.0, cancel)?;
                 let seconds = start.elapsed().as_secs_f64();
-                Ok((compared(clean, &damaged, &after), seconds))
+                Ok((metrics::compared(clean, &damaged, &after), seconds))
             }
         }
     }
-}
-
-fn compared(clean: &Frame, before: &Frame, after: &Frame) -> Row {
-    let psnr = |frame| metrics::psnr(frame, clean, |_| true);
-    vec![
-        psnr(before),
-        psnr(after),
-        metrics::ssim(before, clean),
-        metrics::ssim(after, clean),
-    ]
 }
 
 /// The first samples of the pixels: of a grey picture all there is.
@@ -356,27 +389,4 @@ fn channel(frame: &Frame) -> Mask {
     let n = frame.layout().channels();
     let data = frame.data().chunks_exact(n).map(|pixel| pixel[0]).collect();
     Mask::new(frame.width(), frame.height(), data)
-}
-
-/// The pictures of a folder, in order; with a mask beside each where it takes one.
-fn pictures(folder: &Path, masked: bool) -> std::io::Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        let kind = path
-            .extension()
-            .and_then(|kind| kind.to_str())
-            .unwrap_or("")
-            .to_ascii_lowercase();
-        let photo = ["jpg", "jpeg", "webp"].contains(&kind.as_str());
-        let fits = match masked {
-            true => photo && path.with_extension("png").is_file(),
-            false => photo || kind == "png",
-        };
-        if fits {
-            found.push(path);
-        }
-    }
-    found.sort();
-    Ok(found)
 }
