@@ -27,7 +27,7 @@ fn a_slow_upload_is_ended_at_its_deadline() {
         "--upload-total",
         "1200ms",
         "--head-timeout",
-        "500ms",
+        "3s",
     ]);
     let picture = noise(300, 3);
     let (mime, form) = Form::of(&picture).finish();
