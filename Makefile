@@ -101,10 +101,11 @@ bench: build ## the benchmarks, which write the tables of docs/performance.md (`
 		"$(TEST_VENV)/bin/python" -B benches/$$name.py --write "$$program" "$$@"; }; \
 	run png $(BENCH_PICTURES) && \
 	run curves $(lastword $(BENCH_PICTURES)) && \
-	run queue $(lastword $(BENCH_PICTURES)) && \
+	run order $(lastword $(BENCH_PICTURES)) && \
 	run start $(lastword $(BENCH_PICTURES)) && \
 	run restoration $(lastword $(BENCH_PICTURES)) --large
 	"$(TEST_VENV)/bin/python" -B benches/sessions.py --write models/cutout.onnx models/restore.onnx
+	"$(TEST_VENV)/bin/python" -B benches/loading.py --write $(addprefix models/,$(addsuffix .onnx,cutout inpaint restore scratch))
 	@# What the care costs and which policy for rows is best, by a build that has the switches; then the
 	@# plain build is back.
 	cargo build --release --locked --features test-hooks

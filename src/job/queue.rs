@@ -19,7 +19,7 @@ use std::{
 use crate::config::QueueOrder as Order;
 
 /// Seconds that a job may be overtaken in, for each second of its own work: enough that what costs a
-/// tenth passes what came a few seconds before it. `benches/queue.py` measures it.
+/// tenth passes what came a few seconds before it. `benches/order.py` measures it.
 const PATIENCE: u32 = 4;
 /// The longest time in which a job is overtaken: half of the default of `--queue-wait`, after
 /// which it would be sent away.

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Whose turn it is, under twice the load that can be served: benches/queue.py PROGRAM PICTURE
+"""Whose turn it is, under twice the load that can be served: benches/order.py PROGRAM PICTURE
 
 PICTURE is cut out at 1 megapixel, and restored at 12. First one of each is timed alone. Then requests
 come at fixed times whatever becomes of the ones before them (an open loop), half of the work
