@@ -88,3 +88,52 @@ fn solve(sum: &[u32; 14], count: usize) -> Found {
     let constant = p - fr * r - fg * g - fb * b;
     [fr, fg, fb, constant, explained / variance, 1.0].map(|v| (v * weight) as f32)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::Layout;
+
+    #[test]
+    fn what_is_in_doubt_gets_the_function_that_it_would_get_were_all_in_doubt() {
+        const SIDE: u32 = 40;
+        let noise = |i: u32| (i.wrapping_mul(2_654_435_761) >> 24) as u8;
+        let mask = |value: fn(u32, u32) -> u8| {
+            let data = (0..SIDE * SIDE).map(|i| value(i % SIDE, i / SIDE));
+            Mask::new(SIDE, SIDE, data.collect())
+        };
+        let guide = Frame::new(
+            SIDE,
+            SIDE,
+            Layout::Rgb,
+            (0..SIDE * SIDE * 3).map(noise).collect(),
+        );
+        let matte = mask(|x, y| (x * 5 + y * 2) as u8);
+        // Two places, the first at a corner, so that windows are cut off and lie apart.
+        let doubt = mask(|x, y| u8::from(x + y < 4 || (x.abs_diff(25) < 2 && y.abs_diff(18) < 3)));
+        let area = Rect {
+            x: 0,
+            y: 0,
+            width: SIDE,
+            height: SIDE,
+        };
+        for radius in [1, 3] {
+            let found = |doubt: &Mask| {
+                let mut all = Vec::new();
+                guided(&guide, &matte, doubt, area, radius, |_, row| {
+                    all.extend_from_slice(row);
+                });
+                all
+            };
+            let (some, all) = (found(&doubt), found(&mask(|_, _| 1)));
+            let asked = (0..all.len()).filter(|&i| doubt.data()[i] > 0);
+            for i in asked {
+                let [a, b] = [&some, &all].map(|found| found[i].map(|v| v / found[i][5]));
+                for (a, b) in a.iter().zip(b) {
+                    assert!((a - b).abs() < 1e-2, "radius {radius}, {i}: {a}, {b}");
+                }
+            }
+            assert!(some.iter().any(|found| found[5] == 0.0), "some are skipped");
+        }
+    }
+}
