@@ -135,7 +135,7 @@ pub enum Colors {
     Rgb,
 }
 
-/// The filter of the resize to the model's input.
+/// The filter of the resize to the model's input, and of an unrefined mask's way back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum InputFilter {
@@ -199,7 +199,7 @@ pub struct Entry {
     /// How many times larger than the input the output is.
     #[serde(default = "one")]
     pub factor: u32,
-    /// The filter of that resize.
+    /// The filter of that resize, and of a mask that grows to the picture's size unrefined.
     #[serde(default)]
     pub filter: InputFilter,
     /// What goes into the model, in its order.

@@ -66,16 +66,23 @@ pub fn fitted(frame: &Frame, entry: &Entry) -> (Array4<f32>, (f32, f32)) {
     }
 }
 
+/// A matte at the size of the picture, grown as it is by those who made the model's mattes.
+pub fn grown(coarse: &Mask, (width, height): (u32, u32), entry: &Entry) -> Mask {
+    let frame = resized(&coarse.clone().into_frame(), (width, height), entry.filter);
+    Mask::new(width, height, frame.into_data())
+}
+
+fn resized(frame: &Frame, (width, height): (u32, u32), filter: InputFilter) -> Frame {
+    match (filter, frame.layout()) {
+        (InputFilter::Bilinear, _) => frame.resized(width, height, Filter::Bilinear),
+        (InputFilter::Lanczos3, Layout::Rgba) => frame.resized(width, height, Filter::Lanczos3),
+        (InputFilter::Lanczos3, _) => lanczos::resized(frame, width, height),
+    }
+}
+
 /// The picture at the size `inner`, at the upper left of planes of the size `outer`.
 fn placed(frame: &Frame, inner: (u32, u32), outer: (u32, u32), entry: &Entry) -> Array4<f32> {
-    let filter = match entry.filter {
-        InputFilter::Bilinear => Filter::Bilinear,
-        InputFilter::Lanczos3 => Filter::Lanczos3,
-    };
-    let small = match (filter, frame.layout()) {
-        (Filter::Lanczos3, Layout::Rgb | Layout::Gray) => lanczos::resized(frame, inner.0, inner.1),
-        (filter, _) => frame.resized(inner.0, inner.1, filter),
-    };
+    let small = resized(frame, inner, entry.filter);
     let n = small.layout().channels();
     let colors = small.data().chunks_exact(n);
     let largest = colors.flat_map(|p| p[..n.min(3)].iter()).copied().max();
@@ -171,7 +178,7 @@ pub fn matte(output: &ArrayD<f32>, part: (f32, f32), entry: &Entry) -> Result<Ma
             .chunks_exact(width)
             .take(h)
             .flat_map(|row| &row[..w])
-            .copied()
+            .map(|v| unit(*v, entry.output_range))
     };
     let (low, high) = match entry.normalize {
         true => (
@@ -181,10 +188,11 @@ pub fn matte(output: &ArrayD<f32>, part: (f32, f32), entry: &Entry) -> Result<Ma
         false => (0.0, 1.0),
     };
     let scale = 255.0 / (high - low).max(1e-6);
+    // Where it is stretched, the fraction is cut off: so do U-2-Net's own code and rembg.
+    let half = if entry.normalize { 0.0 } else { 0.5 };
     let to_byte = |v: f32| {
-        ((unit(v, entry.output_range) - low) * scale)
-            .round()
-            .clamp(0.0, 255.0) as u8
+        let level = (v - low) * scale + half;
+        level.clamp(0.0, 255.0) as u8
     };
     Ok(Mask::new(
         w as u32,
@@ -292,13 +300,29 @@ mod tests {
         let all = (1.0, 1.0);
         let output = ArrayD::from_shape_vec(vec![1, 1, 1, 3], vec![0.25, 0.5, 0.75]).unwrap();
         let of = |name: &str| matte(&output, all, &entry(name)).unwrap();
-        assert_eq!(of("u2netp").data(), [0, 128, 255]);
+        assert_eq!(of("u2netp").data(), [0, 127, 255]);
         assert_eq!(of("cutout").data(), [64, 128, 191]);
+        let mut bytes = entry("u2netp");
+        bytes.output_range = Range::Byte;
+        let output = output.mapv(|v| v * 255.0);
+        assert_eq!(matte(&output, all, &bytes).unwrap().data(), [0, 127, 255]);
         let broken = ArrayD::from_elem(vec![1, 1, 1, 3], f32::NAN);
         assert_eq!(
             matte(&broken, all, &entry("cutout")),
             Err(Error::ModelFailed)
         );
+    }
+
+    #[test]
+    fn a_matte_grows_by_the_filter_of_its_entry() {
+        let edge = Mask::new(4, 1, vec![0, 0, 255, 255]);
+        let of = |name: &str| grown(&edge, (40, 1), &entry(name));
+        assert_eq!(of("cutout"), edge.resized(40, 1, Filter::Bilinear));
+        let lanczos = edge.resized(40, 1, Filter::Lanczos3);
+        assert_ne!(of("cutout"), lanczos);
+        for (a, b) in of("u2netp").data().iter().zip(lanczos.data()) {
+            assert!(a.abs_diff(*b) <= 1, "{a} for {b}");
+        }
     }
 
     #[test]

@@ -8,7 +8,11 @@ use super::{
     options::{Cutout, Ground, OnEmpty, Region, RemoveBackground, Shadow},
 };
 use crate::{
-    engine::Subject,
+    engine::{
+        Subject,
+        manifest::{Entry, Task},
+        tensor,
+    },
     error::Error,
     frame::{Filter, Frame, Layout, Mask, Rect},
 };
@@ -47,6 +51,8 @@ pub fn apply(
         region.map(|region| geometry::scaled(region, given, (frame.width(), frame.height())));
     let part = region.map(|region| frame.cropped(region));
     let looked_at = part.as_ref().unwrap_or(&frame);
+    let name = options.model.as_ref().map(|m| m.0.as_str());
+    let entry = context.engine.entry(Task::Cutout, name)?;
     let coarse = coarse(looked_at, options, context)?;
     let confidence = edge::confidence(&coarse);
     if confidence == 0.0 && options.on_empty == OnEmpty::Error {
@@ -59,7 +65,7 @@ pub fn apply(
     };
 
     let mut matte = context.stages.time("refine", || {
-        let fine = matte(looked_at, &coarse, options, confidence);
+        let fine = matte(looked_at, &coarse, options, entry, confidence);
         let fine = match region {
             Some(region) => placed(fine, region, &frame),
             None => fine,
@@ -72,10 +78,6 @@ pub fn apply(
     }
     context.cancel.check()?;
 
-    let entry = context.engine.entry(
-        crate::engine::manifest::Task::Cutout,
-        options.model.as_ref().map(|m| m.0.as_str()),
-    )?;
     let model = Some((entry.name.clone(), entry.license.clone()));
     let limits = context.limits;
     let result = context
@@ -120,13 +122,20 @@ fn rect(roi: Region, (width, height): (u32, u32)) -> Result<Rect, Error> {
     })
 }
 
-/// The matte at the resolution of the picture, or of what is looked at of it.
-fn matte(frame: &Frame, coarse: &Mask, options: &RemoveBackground, confidence: f32) -> Mask {
+/// The matte at the resolution of the picture, or of what is looked at of it. Unrefined, it grows
+/// as it does where the model comes from.
+fn matte(
+    frame: &Frame,
+    coarse: &Mask,
+    options: &RemoveBackground,
+    entry: &Entry,
+    confidence: f32,
+) -> Mask {
     if confidence == 0.0 {
         // Nothing found: whatever faint values there are would be a veil, not a subject.
         return Mask::new(frame.width(), frame.height(), vec![0; frame.pixels()]);
     }
-    let plain = || coarse.resized(frame.width(), frame.height(), Filter::Bilinear);
+    let plain = || tensor::grown(coarse, (frame.width(), frame.height()), entry);
     let cleaned = |mut mask| {
         edge::postprocess(&mut mask);
         mask

@@ -17,15 +17,16 @@ use safelight::{
 use super::{
     Folder,
     common::{pictures, python_tool, shared, skip},
+    run,
 };
 
 /// What rembg does with a picture, in its own libraries: Pillow and ONNX Runtime's own package.
-/// Writes the picture without loss, and the mask as it is before it grows to the picture's size.
+/// Writes the picture without loss, and the mask before and after it grows to the picture's size.
 const REMBG: &str = r#"
 import sys
 import numpy, onnxruntime
 from PIL import Image
-model, source, picture, mask = sys.argv[1:]
+model, source, picture, mask, whole = sys.argv[1:]
 image = Image.open(source).convert("RGB")
 image.save(picture)
 small = numpy.array(image.resize((320, 320), Image.Resampling.LANCZOS))
@@ -37,6 +38,7 @@ found = session.run(None, {session.get_inputs()[0].name: planes})[0][:, 0, :, :]
 found = (found - found.min()) / (found.max() - found.min())
 found = Image.fromarray((found[0].clip(0, 1) * 255).astype("uint8"), mode="L")
 found.save(mask)
+found.resize(image.size, Image.Resampling.LANCZOS).save(whole)
 "#;
 
 #[test]
@@ -66,13 +68,14 @@ fn u2netp_gives_the_mask_that_rembg_gives() {
     let engine = Engine::open(&settings, metrics, Loading::OnDemand).unwrap();
     let folder = Folder::new("models");
     for photo in ["0001.jpg", "0002.jpg", "0003.jpg"] {
-        let (picture, mask) = (folder.path("picture.png"), folder.path("mask.png"));
+        let [picture, mask, whole, ours] =
+            ["picture.png", "mask.png", "whole.png", "ours.png"].map(|name| folder.path(name));
         let mut python = Command::new(&python);
         let source = photos.join(photo);
         python
             .args(["-c", REMBG])
             .args([&model, &source])
-            .args([&picture, &mask]);
+            .args([&picture, &mask, &whole]);
         assert!(python.status().unwrap().success());
         let theirs = pictures::decoded(&std::fs::read(&mask).unwrap()).to_luma8();
         let frame = frame(picture.as_ref());
@@ -80,12 +83,31 @@ fn u2netp_gives_the_mask_that_rembg_gives() {
             .matte(Some("u2netp"), &frame, &Cancel::new())
             .unwrap();
         assert_eq!((matte.width(), matte.height()), (320, 320));
-        let pairs = matte.data().iter().zip(theirs.as_raw());
-        let worst = pairs.map(|(a, b)| a.abs_diff(*b)).max().unwrap();
         let found = theirs.as_raw().iter().filter(|v| **v > 200).count();
         assert!(found > 1000, "{photo}: there is somebody in it");
-        assert!(worst <= 2, "{photo}: {worst}/255");
+        assert_same(&format!("{photo} at 320 x 320"), matte.data(), &theirs);
+
+        // And what a person gets who asks for the mask as the model gives it.
+        let file = format!("--model=u2netp={}", model.display());
+        let ran = run(&[
+            ["remove-background", &picture, "-o", &ours].as_slice(),
+            &["--output=mask", "--refine=false", "--force", "--device=cpu"],
+            &["--model=u2netp", &file],
+        ]
+        .concat());
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        let [ours, theirs] =
+            [ours, whole].map(|file| pictures::decoded(&std::fs::read(file).unwrap()).to_luma8());
+        assert_eq!(ours.dimensions(), theirs.dimensions());
+        assert_same(&format!("{photo} at its size"), ours.as_raw(), &theirs);
     }
+}
+
+#[track_caller]
+fn assert_same(what: &str, ours: &[u8], theirs: &image::GrayImage) {
+    let pairs = ours.iter().zip(theirs.as_raw());
+    let worst = pairs.map(|(a, b)| a.abs_diff(*b)).max().unwrap();
+    assert!(worst <= 2, "{what}: {worst}/255");
 }
 
 fn frame(file: &Path) -> Frame {
