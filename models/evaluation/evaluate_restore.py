@@ -19,15 +19,20 @@ def jpeg(quality):
     return apply
 
 
-def noise(sigma):
+def noise(sigma, lightness=0):
+    """Of each channel by itself, and of all alike, as most of a photo's is."""
+
     def apply(picture, chance):
-        return np.clip(np.rint(picture + chance.normal(0, sigma, picture.shape)), 0, 255).astype(np.uint8)
+        noisy = picture + chance.normal(0, sigma, picture.shape)
+        if lightness:
+            noisy += chance.normal(0, lightness, (*picture.shape[:2], 1))
+        return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
 
     return apply
 
 
 MULTIPLE = 8  # sides that every model accepts
-ROWS = {"sigma 10": noise(10), "sigma 25": noise(25), "JPEG 20": jpeg(20), "JPEG 40": jpeg(40), "clean": lambda p, _: p}
+ROWS = {"sigma 10": noise(10), "sigma 25": noise(25), "lightness 12, colour 6": noise(6, 12), "JPEG 20": jpeg(20), "JPEG 40": jpeg(40), "clean": lambda p, _: p}
 
 
 def psnr(a, b):

@@ -123,7 +123,7 @@ def train(args, net, batch, objective, initialise=None, note=""):
         initialise(net)
     net = net.to(place).to(memory_format=torch.channels_last)
     average = common.Average(net, args.average)
-    optimiser = torch.optim.Adam(net.parameters(), args.rate, betas=(0.9, 0.99))
+    optimiser = torch.optim.Adam(net.parameters(), args.rate, betas=(0.9, 0.99), fused=True)
     if state:
         average.net.load_state_dict(state["average"])
         optimiser.load_state_dict(state["optimiser"])

@@ -60,9 +60,19 @@ def jpeg(picture, quality, full_colour=False):
     return cv2.cvtColor(cv2.imdecode(cv2.imencode(".jpg", bgr, settings)[1], cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
 
 
-def noisy(chance, picture, sigma, channels=3, grain=0.0):
-    """Gaussian noise in each channel or the same in all; `grain` (px) blurs it, at equal strength."""
-    noise = chance.standard_normal(picture.shape[:2] + (channels,), dtype=np.float32)
+def noisy(chance, picture, sigma, shared=0.0, grain=0.0):
+    """Gaussian noise; `grain` (px) blurs it, at equal strength.
+
+    `shared` is how far the noises of the channels agree (their correlation is its square): of photos and scans it is
+    mostly lightness that is noisy, seldom only that.
+    """
+
+    def noise_of(channels):
+        return chance.standard_normal(picture.shape[:2] + (channels,), dtype=np.float32)
+
+    noise = noise_of(1 if shared == 1 else 3)
+    if 0 < shared < 1:
+        noise = (1 - shared**2) ** 0.5 * noise + shared * noise_of(1)
     if grain:
         noise = cv2.GaussianBlur(noise, (0, 0), grain).reshape(noise.shape)
         noise /= noise.std() + 1e-6

@@ -45,6 +45,15 @@ def restore(chance, root, _):
         yield planes(sample(chance, pictures, 256)[0])
 
 
+def scratch(chance, root, licensed_only):
+    from scratches import MAPS, PAPER, maps, papers
+    from train_scratch import grounds, sample
+
+    pictures, found, sheets = grounds(root / "clean-photos", licensed_only, 256), maps(root / Path(MAPS).name), papers(root / Path(PAPER).name)
+    for _ in range(60):
+        yield planes(sample(chance, pictures, 256, found, sheets, 1.0)[0])
+
+
 def inpaint(chance, root, _):
     from scratches import maps
     from train_inpaint import sample
@@ -79,7 +88,8 @@ class Task:
 
 TASKS = {
     "cutout": Task(cutout, ("first", "*refine.3/second*", "last"), None, CalibrationMethod.MinMax),
-    "restore": Task(restore, ("first", "*before.0*", "*gate*", "*after.1*", "last")),
+    "restore": Task(restore, ("first", "*before*", "*down1*", "*up1*", "*after*", "*gate*", "last")),
+    "scratch": Task(scratch, ("first", "last")),
     "inpaint": Task(inpaint, ("first", "last")),
     "upscale2": Task(upscale(2), ("first", "last")),
     "upscale4": Task(upscale(4), ("first", "last")),

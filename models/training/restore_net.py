@@ -29,20 +29,20 @@ class Restore(nn.Module):
     finds no damage it closes, which keeps a clean picture clean without costing strength elsewhere.
     """
 
-    def __init__(self, width=32, deep=64, quarter=2, eighth=6):
+    def __init__(self, width=32, deep=64, deeper=128, quarter=(2, 3), eighth=4):
         super().__init__()
         self.first = conv(12, width)
         self.before = nn.Sequential(*[Residual(width) for _ in range(2)])
         self.down1 = nn.Conv2d(width, deep, 2, 2)
-        self.quarter1 = nn.Sequential(*[Residual(deep) for _ in range(quarter)])
-        self.down2 = nn.Conv2d(deep, deep, 2, 2)
-        self.eighth = nn.Sequential(*[Residual(deep) for _ in range(eighth)])
-        self.up2 = conv(deep, 4 * deep, 1)
-        self.quarter2 = nn.Sequential(*[Residual(deep) for _ in range(quarter)])
+        self.quarter1 = nn.Sequential(*[Residual(deep) for _ in range(quarter[0])])
+        self.down2 = nn.Conv2d(deep, deeper, 2, 2)
+        self.eighth = nn.Sequential(*[Residual(deeper) for _ in range(eighth)])
+        self.up2 = conv(deeper, 4 * deep, 1)
+        self.quarter2 = nn.Sequential(*[Residual(deep) for _ in range(quarter[1])])
         self.up1 = conv(deep, 4 * width, 1)
         self.after = nn.Sequential(*[Residual(width) for _ in range(2)])
         self.last = conv(width, 12)
-        self.gate = nn.Sequential(conv(deep, 16), nn.ReLU(), conv(16, 1))
+        self.gate = nn.Sequential(conv(deeper, 16), nn.ReLU(), conv(16, 1))
         nn.init.normal_(self.up1.weight, std=1e-3)  # the branch begins silent, the gate open
         nn.init.zeros_(self.up1.bias)
         self.open_gate()
@@ -78,13 +78,22 @@ def load_first(net, path):
             conv.bias.copy_(torch.from_numpy(values[node.input[2]].copy()))
 
 
+def widened(value, mine):
+    """`value` as the corner of a larger tensor: what is old hears nothing of what is new, which begins as in `mine`."""
+    if value.dim() > 1:
+        mine[: value.shape[0], value.shape[1] :] = 0
+    mine[tuple(slice(n) for n in value.shape)] = value
+    return mine
+
+
 def load_run(net, path):
-    """Weights of another run of this net, which may have fewer blocks: those that it lacks begin as identity."""
+    """Weights of another run of this net, which may have fewer blocks and channels: the net begins as the same function."""
     theirs = torch.load(path, map_location="cpu")["average"]
     theirs = {re.sub(r"^(quarter\d)\.([ab])\.", r"\1.0.\2.", name): value for name, value in theirs.items()}
-    for name, value in net.state_dict().items():
-        if name not in theirs and ".b." in name:
+    mine = net.state_dict()
+    for name, value in mine.items():
+        if name not in theirs and ".b." in name:  # a new block
             value.zero_()
-    missing, unknown = net.load_state_dict(theirs, strict=False)
-    if unknown or not all(name.startswith(("quarter", "eighth")) for name in missing):
+    missing, unknown = net.load_state_dict({name: widened(value, mine[name].clone()) for name, value in theirs.items() if name in mine}, strict=False)
+    if set(theirs) - set(mine) or unknown or not all(name.startswith(("quarter", "eighth")) for name in missing):
         raise SystemExit(f"{path}: another net")

@@ -250,7 +250,7 @@ def old_look(chance, patch):
     if chance.random() < 0.25:
         x = cv2.GaussianBlur(x, (0, 0), chance.uniform(0.5, 1.6))
     if chance.random() < 0.5:
-        x = noisy(chance, x, chance.uniform(1, 14), 1 if chance.random() < 0.6 else 3, chance.uniform(0.5, 1.2) if chance.random() < 0.5 else 0)
+        x = noisy(chance, x, chance.uniform(1, 14), float(chance.random() < 0.6), chance.uniform(0.5, 1.2) if chance.random() < 0.5 else 0)
     return x
 
 

@@ -50,7 +50,7 @@ def sample(chance, pictures, side, found):
     if chance.random() < 0.3:
         patch = grey(patch)
     if chance.random() < 0.2:  # what is around the hole is not always clean
-        patch = noisy(chance, patch, chance.uniform(1, 10), 1 if chance.random() < 0.5 else 3, 0.7 if chance.random() < 0.5 else 0)
+        patch = noisy(chance, patch, chance.uniform(1, 10), float(chance.random() < 0.5), 0.7 if chance.random() < 0.5 else 0)
     if chance.random() < 0.15:
         patch = jpeg(patch, chance.integers(40, 95))
     return patch, hole(chance, side, found)

@@ -25,12 +25,12 @@ SHARES = (0.4, 0.4, 0.2)  # of the draw: clean photos, people, the other sets
 ENLARGED = (0.15, 0.5, 0.15)  # and of these: portraits fill the picture, and skin is no stain
 
 
-def grounds(args):
+def grounds(folder, licensed_only, side):
     """Pictures in the order of SHARES. The other sets are there for what they show that looks like damage and is none."""
-    root, chosen = Path(args.photos).parent, sets.chosen(args.licensed_only)
-    people = [p for s in chosen if s.name in PEOPLE for p in photos(root / s.name, (1.0, 1.7), args.side)]
-    others = [p for s in chosen if s.name not in PEOPLE for p in photos(root / s.name, (1.0,), args.side)]
-    return photos(args.photos, least=args.side), people, others
+    root, chosen = Path(folder).parent, sets.chosen(licensed_only)
+    people = [p for s in chosen if s.name in PEOPLE for p in photos(root / s.name, (1.0, 1.7), side)]
+    others = [p for s in chosen if s.name not in PEOPLE for p in photos(root / s.name, (1.0,), side)]
+    return photos(folder, least=side), people, others
 
 
 def sample(chance, pictures, side, found, sheets, large):
@@ -65,7 +65,7 @@ def main():
     args = parser.parse_args()
     if args.export:
         return loop.export(args, Scratch(), torch.rand(1, 3, 128, 128), ("image", "damage"), torch.rand(1, 3, 96, 160))
-    pictures = grounds(args)
+    pictures = grounds(args.photos, args.licensed_only, args.side)
     found, sheets = maps(args.maps), papers(args.paper)
 
     def batch(chance, count, place):

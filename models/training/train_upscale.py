@@ -27,7 +27,7 @@ def reduced(chance, patch, scale):
         small = np.asarray(Image.fromarray(patch).resize((size, size), Image.BICUBIC if roll < 0.8 else Image.LANCZOS))
     kind = "clean"
     if chance.random() < 0.15:
-        small, kind = noisy(chance, small, chance.uniform(1, 8), 1 if chance.random() < 0.3 else 3), "noise"
+        small, kind = noisy(chance, small, chance.uniform(1, 8), float(chance.random() < 0.3)), "noise"
     if chance.random() < 0.2:
         small, kind = jpeg(small, chance.integers(40, 96), chance.random() < 0.3), "jpeg"
     return small, kind
