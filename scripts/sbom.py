@@ -4,7 +4,7 @@
 Named are the crates of Cargo.lock with the hashes that cargo checks them by, ONNX Runtime with the
 hash of the wheel that it comes out of, and the built-in models. Crates that only tests, benchmarks or
 other platforms use are there with scope `excluded`. The same sources give the same document: it has
-no time and no random number. Needs cargo, and the crates in its cache (`cargo fetch`).
+no time and no random number. Needs cargo, which fetches those crates of other platforms that it lacks.
 """
 
 import json
@@ -21,10 +21,10 @@ import fetch_onnxruntime  # noqa: E402 (it is beside this file)
 
 
 def main():
-    packages = json.loads(cargo("metadata", "--format-version=1", "--locked", "--offline"))
+    packages = json.loads(cargo("metadata", "--format-version=1", "--locked"))
     own = next(p for p in packages["packages"] if p["name"] == "safelight")
     crates = [crate(p) for p in packages["packages"] if p["source"]]
-    shipped = set(cargo("tree", "--locked", "--offline", "--edges=normal,build", "--prefix=none",
+    shipped = set(cargo("tree", "--locked", "--edges=normal,build", "--prefix=none",
                         "--format={p}").splitlines())
     shipped = {tuple(line.split(" ")[:2]) for line in shipped if line}
     for component in crates:
