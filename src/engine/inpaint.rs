@@ -167,7 +167,9 @@ fn inputs(frame: &Frame, open: &Mask, tile: &Tile, entry: &Entry) -> Vec<ArrayD<
         }
         Input::Mask => mask.clone().into_dyn(),
         Input::Keep => mask.mapv(|v| (1.0 - v) * 255.0).into_dyn(),
-        Input::Image | Input::Subject | Input::Fidelity => image.clone().into_dyn(),
+        Input::Image | Input::Subject | Input::Fidelity | Input::Quality => {
+            image.clone().into_dyn()
+        }
     });
     made.collect()
 }

@@ -94,6 +94,9 @@ pub enum Input {
     Keep,
     /// One number: how closely a face keeps to what is there (`fidelity`).
     Fidelity,
+    /// One number, 1 x 1: by how much the quality of a JPEG is less than 100, in hundredths (0 to
+    /// 1), as the model itself says it in the output after the picture.
+    Quality,
 }
 
 /// The unit of the samples that go in, and of those that come out.
@@ -323,6 +326,7 @@ impl Entry {
                 &[Input::Image, Input::Keep],
             ],
             Task::FaceRestore => &[&[Input::Image], &[Input::Image, Input::Fidelity]],
+            Task::Restore => &[&[Input::Image], &[Input::Image, Input::Quality]],
             Task::Kind => &[&[Input::Subject]],
             _ => &[&[Input::Image]],
         };

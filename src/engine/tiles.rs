@@ -5,6 +5,7 @@ mod grid;
 mod turns;
 
 use std::{
+    iter,
     panic::resume_unwind,
     sync::{Mutex, PoisonError},
     thread,
@@ -12,7 +13,10 @@ use std::{
 
 use ndarray::ArrayD;
 
-use super::{manifest::Entry, tensor};
+use super::{
+    manifest::{Entry, Input},
+    tensor,
+};
 use crate::{
     cancel::Cancel,
     error::Error,
@@ -97,8 +101,29 @@ pub fn over(
     done: impl FnMut(&Tile, &ArrayD<f32>) -> Result<(), Error> + Send,
 ) -> Result<(), Error> {
     let all = tiles(frame.width(), frame.height(), entry);
-    let inputs = |tile: &Tile| vec![tensor::tile(frame, tile.source, tile.input, entry).into_dyn()];
+    let image = |tile: &Tile| tensor::tile(frame, tile.source, tile.input, entry).into_dyn();
+    let quality = match entry.inputs.contains(&Input::Quality) {
+        true => {
+            cancel.check()?;
+            Some(quality(image(&all[all.len() / 2]), run)?)
+        }
+        false => None,
+    };
+    let inputs = |tile: &Tile| iter::once(image(tile)).chain(quality.clone()).collect();
     shared(&all, Vec::new(), cancel, run, help, inputs, done)
+}
+
+/// What the model says of the quality of a tile ([`Input::Quality`]), to be told it for all of them:
+/// a file was compressed with one, and tiles that are treated unlike each other would be seen. What
+/// goes in for it in this run has no part in the answer.
+fn quality(image: ArrayD<f32>, run: &mut Run<'_>) -> Result<ArrayD<f32>, Error> {
+    let number = |value| ArrayD::from_elem(vec![1, 1], value);
+    let outputs = run(vec![image, number(0.0)])?;
+    let said = outputs.get(1).and_then(|said| said.first());
+    match said {
+        Some(said) if said.is_finite() => Ok(number(said.clamp(0.0, 1.0))),
+        _ => Err(Error::ModelFailed),
+    }
 }
 
 /// The picture with every tile replaced by what the model makes of it, as far as `strength` says.
@@ -247,6 +272,27 @@ mod tests {
         };
         let failed = apply(frame, &entry, 1.0, &cancel, slow, &broken);
         assert_eq!(failed, Err(Error::ModelFailed));
+    }
+
+    #[test]
+    fn every_tile_is_told_the_quality_that_the_model_says_of_one() {
+        let (mut entry, frame) = (entry(), noise(64, 64));
+        (entry.size, entry.overlap) = (32, 0);
+        entry.inputs = vec![Input::Image, Input::Quality];
+        let says = |image, number| vec![image, ArrayD::from_elem(vec![1, 1], number)];
+        let mut told = Vec::new();
+        let run = &mut |mut inputs: Vec<ArrayD<f32>>| {
+            let number = inputs.pop().expect("two go in");
+            assert_eq!(number.shape(), [1, 1]);
+            told.push(number[[0, 0]]);
+            Ok(says(inputs.remove(0), 0.3))
+        };
+        let result = apply(frame.clone(), &entry, 1.0, &Cancel::new(), run, &alone);
+        assert_eq!(result, Ok(frame.clone()));
+        let run = &mut |mut inputs: Vec<ArrayD<f32>>| Ok(says(inputs.remove(0), f32::NAN));
+        let failed = apply(frame, &entry, 1.0, &Cancel::new(), run, &alone);
+        assert_eq!(failed, Err(Error::ModelFailed));
+        assert_eq!(told, [0.0, 0.3, 0.3, 0.3, 0.3]);
     }
 
     #[test]

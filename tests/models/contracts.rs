@@ -53,6 +53,8 @@ fn a_file_that_does_not_fit_its_entry_fails_when_it_is_loaded() {
     };
     let tiles = "task = 'restore'\nresize = 'tile'\nsize = 64\noverlap = 8\npeak_mib = 1\n";
     let fourth = format!("{plain}output = 3\n");
+    let quality = format!("{tiles}inputs = ['image', 'quality']\n");
+    let any = [1, 3, ANY, ANY];
     let cases: Vec<(&str, &str, Vec<u8>, &[&str])> = vec![
         (
             "side",
@@ -104,6 +106,18 @@ fn a_file_that_does_not_fit_its_entry_fails_when_it_is_loaded() {
                 .output("y", F32, &[1, 6, ANY, ANY])
                 .file(),
             &["1 x 6 x", "3 planes"],
+        ),
+        (
+            "quality",
+            &quality,
+            same(&any).input("z", F32, &[1, 1]).file(),
+            &["no output after y", "quality"],
+        ),
+        (
+            "numbers",
+            &quality,
+            same(&any).input("z", F32, &[1, 2]).file(),
+            &["input z", "1 x 2", "one number"],
         ),
         ("bytes", plain, b"no model".to_vec(), &["model mine"]),
     ];

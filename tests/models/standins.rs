@@ -15,6 +15,8 @@ pub const STEEP: f32 = 20.0;
 pub const GROUND: f32 = 0.3;
 /// The planes a and b of a white picture.
 pub const AB: [f32; 2] = [80.0, -40.0];
+/// What comes out beside a picture.
+pub const NUMBER: f32 = 0.5;
 /// The colour of a white picture.
 pub const TINT: [f32; 3] = [1.0, 0.5, 0.5];
 
@@ -76,7 +78,17 @@ pub fn of(contract: &Contract) -> Vec<u8> {
             rows.extend([0, 1, 2].map(|c| [0, 1, 2].map(|k| f32::from(u8::from(c == k)))));
             mixed(file, contract, &rows, &[GROUND, 0.0, 0.0, 0.0], "found")
         }
-        Does::Picture => mixed(file, contract, &TURN, &[0.0; 3], "found"),
+        Does::Picture => {
+            let file = mixed(file, contract, &TURN, &[0.0; 3], "turned");
+            match contract.inputs().len() {
+                1 => file.node("Identity", &["turned"], "found", &[]),
+                // Right where the number that comes out beside the picture went in again.
+                _ => file
+                    .floats("of_number", &[1], &[1.0 / NUMBER])
+                    .node("Mul", &["turned", "in1"], "by_number", &[])
+                    .node("Mul", &["by_number", "of_number"], "found", &[]),
+            }
+        }
         Does::Larger => mixed(file, contract, &TURN, &[0.0; 3], "turned").repeated(
             "turned",
             contract.times,
@@ -117,7 +129,7 @@ pub fn of(contract: &Contract) -> Vec<u8> {
 /// The outputs: the answer, and others that are nothing like it.
 fn outputs(mut file: Onnx, contract: &Contract) -> Onnx {
     file = file.floats("nothing", &[1], &[0.0]);
-    file = file.floats("number", &[1, 1], &[0.5]);
+    file = file.floats("number", &[1, 1], &[NUMBER]);
     for output in contract.outputs() {
         let values = format!("{}_values", output.name);
         let from = if output.name == contract.answer {

@@ -68,7 +68,17 @@ pub fn check(
                     entry.output
                 )
             })?;
-            vec![(outlet.name().to_owned(), gives(entry, outlet)?)]
+            let mut given = vec![(outlet.name().to_owned(), gives(entry, outlet)?)];
+            if entry.inputs.contains(&Input::Quality) {
+                let after = outputs.get(entry.output + 1).ok_or_else(|| {
+                    format!(
+                        "the file has no output after {} that says the quality",
+                        outlet.name()
+                    )
+                })?;
+                given.push((after.name().to_owned(), number(after, "output")?));
+            }
+            given
         }
     };
     Ok((taken, given))
@@ -80,7 +90,7 @@ fn takes(entry: &Entry, outlet: &Outlet, input: Input) -> Result<Element, String
         Input::Image => 3,
         Input::Subject | Input::ImageMask => 4,
         Input::Mask | Input::Keep => 1,
-        Input::Fidelity => return Ok(element),
+        Input::Fidelity | Input::Quality => return number(outlet, "input"),
     };
     let side = entry.fixed_side().map_or(-1, i64::from);
     let free = |declared: i64| declared < 1;
@@ -147,6 +157,18 @@ fn gives(entry: &Entry, outlet: &Outlet) -> Result<Element, String> {
             shown(&shape),
             entry.task.name(),
             promised.map_or_else(String::new, |side| format!(" of {side} x {side}")),
+        )),
+    }
+}
+
+fn number(outlet: &Outlet, what: &str) -> Result<Element, String> {
+    let (element, shape) = tensor(outlet)?;
+    match shape.iter().all(|&side| side <= 1) {
+        true => Ok(element),
+        false => Err(format!(
+            "{what} {} has the shape {}, its entry says one number",
+            outlet.name(),
+            shown(&shape)
         )),
     }
 }
