@@ -1,6 +1,7 @@
 """Train the net that finds scratches, cracks, dust and stains. Resumable; CPU or GPU.
 
     python models/training/train_scratch.py --out RUN --feed
+    python models/training/train_scratch.py --out RUN --replicas 2 --warm-start models/scratch.onnx  # go on from the committed file
     python models/training/train_scratch.py --out RUN --export models/scratch.onnx
 """
 import argparse
@@ -13,6 +14,7 @@ import torch.nn.functional as F
 
 import loop
 import sets
+import warmstart
 from pictures import draw, photos, tensor
 from scratches import MAPS, PAPER, damaged, drawn, framed, maps, old_look, papers, scan
 from unet import Scratch
@@ -20,6 +22,7 @@ from unet import Scratch
 CLEAN = 0.15  # share of patches without any damage
 FEW = 0.0015  # share of a patch of which little is lost when it is marked or missed
 HINTS = 0.5  # weight of what the deeper levels say
+MEASURED = 240  # patches that the normalisation of an exported net is measured on
 PEOPLE = ("people", "unlabelled-people")  # old photos are of people; also enlarged, for faces
 SHARES = (0.4, 0.4, 0.2)  # of the draw: clean photos, people, the other sets
 ENLARGED = (0.15, 0.5, 0.15)  # and of these: portraits fill the picture, and skin is no stain
@@ -56,6 +59,19 @@ def criterion(logits, mask):
     return F.binary_cross_entropy_with_logits(logits, mask) * 3 + 1 - iou / 2
 
 
+def teach_hints(net, made, rounds=4):
+    """What the deeper levels say, alone: it is not in an exported file."""
+    optimiser = torch.optim.Adam(net.hints.parameters(), 3e-3)
+    for bad, mask in made * rounds:
+        with torch.no_grad():
+            _, said = net.net.levels(bad - 0.5)
+        hints = [hint(x) for hint, x in zip(net.hints, said)]
+        loss = sum(F.binary_cross_entropy_with_logits(h, F.adaptive_avg_pool2d(mask, h.shape[2:])) for h in hints)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     loop.arguments(parser, side=256, batch=8, rate=2e-3)
@@ -79,7 +95,12 @@ def main():
         return criterion(logits, mask) + HINTS * sum(cells) / len(cells)
 
     def initialise(net):
-        if args.warm_start:
+        if args.warm_start and args.warm_start.endswith(".onnx"):
+            chance = np.random.default_rng(args.seed)
+            made = [batch(chance, args.batch, "cpu") for _ in range(MEASURED // args.batch)]
+            warmstart.load(net, args.warm_start, [bad for bad, _ in made])
+            teach_hints(net, made)
+        elif args.warm_start:
             net.load_state_dict(torch.load(args.warm_start, map_location="cpu")["average"], strict=False)
 
     loop.train(args, Scratch(), batch, objective, initialise)

@@ -8,8 +8,8 @@ use crate::frame::Mask;
 
 /// From this probability (0.6, in 255ths) on a pixel may belong to a piece.
 const MAYBE: u8 = 153;
-/// A piece has a pixel of at least this (0.9) ..
-const SURE: u8 = 230;
+/// A piece has a pixel of at least this (0.98: of an eye that the net takes for damage it is less sure) ..
+const SURE: u8 = 250;
 /// .. and this mean (0.75).
 const MEAN: f64 = 191.0;
 /// Smaller pieces, in pixels, are grain.
@@ -213,16 +213,16 @@ mod tests {
         let scratch = |faint: u8| {
             move |x: u32, y: u32| match (x == 20 + y / 3, y > 90) {
                 (true, true) => faint,
-                (true, false) => 240,
+                (true, false) => 252,
                 _ => 30,
             }
         };
         assert_eq!(kept(scratch(160)), 120, "its corners touch");
         assert_eq!(kept(scratch(150)), 91);
-        let nowhere_sure = |x: u32, _: u32| if x == 20 { 225 } else { 0 };
+        let nowhere_sure = |x: u32, _: u32| if x == 20 { 249 } else { 0 };
         assert_eq!(kept(nowhere_sure), 0);
         let hardly = |x: u32, y: u32| match x == 20 {
-            true => 160 + 80 * u8::from(y < 20),
+            true => 160 + 92 * u8::from(y < 20),
             false => 0,
         };
         assert_eq!(kept(hardly), 0, "the mean is too low");
@@ -275,7 +275,7 @@ mod tests {
         let mut dense = Mask::new(
             2000,
             300,
-            (0..600_000).map(|i| 240 * u8::from(i % 2 == 0)).collect(),
+            (0..600_000).map(|i| 252 * u8::from(i % 2 == 0)).collect(),
         );
         keep_damage(&mut dense);
         assert_eq!(dense.data().iter().filter(|&&v| v == 255).count(), 300_000);
