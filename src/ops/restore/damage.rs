@@ -57,7 +57,7 @@ mod tests {
     fn holes_are_grown_with_a_soft_edge() {
         let mut guess = Mask::new(20, 20, vec![60; 400]);
         for x in 8..12 {
-            guess.data_mut()[10 * 20 + x] = 240;
+            guess.data_mut()[10 * 20 + x] = 252;
         }
         let holes = holes(guess);
         assert_eq!(
