@@ -1,11 +1,11 @@
 """The restoration net: a chain of convolutions at half resolution with a branch at 1/4 and 1/8, and a gate."""
 import re
 
-import onnx
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
-from onnx import numpy_helper
+
+from warmstart import by_name, folded_convolutions
 
 
 def conv(before, after, size=3):
@@ -64,18 +64,17 @@ class Restore(nn.Module):
         return image + F.pixel_shuffle(change.float() * gate, 2)
 
 
-def load_first(net, path):
-    """Weights of the first, ten-convolution net from its ONNX file."""
-    graph = onnx.load(str(path)).graph
-    values = {t.name: numpy_helper.to_array(t).astype("float32") for t in graph.initializer}
-    convs = [n for n in graph.node if n.op_type == "Conv"]
-    mine = [net.first, *[c for block in (*net.before, *net.after) for c in (block.a, block.b)], net.last]
-    if len(convs) != len(mine):
-        raise SystemExit(f"{path}: {len(convs)} convolutions, expected {len(mine)}")
+def load_file(net, path):
+    """Weights of an ONNX file: of this net, or of the first one, which had the chain alone."""
+    source = folded_convolutions(path)
+    chain = [net.first, *[c for block in (*net.before, *net.after) for c in (block.a, block.b)], net.last]
+    mine = by_name(net, [name for name, *_ in source]) or chain
+    if len(source) != len(mine):
+        raise SystemExit(f"{path}: {len(source)} convolutions, expected {len(mine)}")
     with torch.no_grad():
-        for conv, node in zip(mine, convs):
-            conv.weight.copy_(torch.from_numpy(values[node.input[1]].copy()))
-            conv.bias.copy_(torch.from_numpy(values[node.input[2]].copy()))
+        for conv, (_, weight, bias) in zip(mine, source):
+            conv.weight.copy_(torch.from_numpy(weight.copy()))
+            conv.bias.copy_(torch.from_numpy(bias.copy()))
 
 
 def widened(value, mine):

@@ -1,6 +1,6 @@
 """Train the blind restoration net on clean photos with made damage. Resumable; CPU or GPU.
 
-    python models/training/train_restore.py --out RUN --warm-start ../shared/models/restore-bootstrap.onnx --first
+    python models/training/train_restore.py --out RUN --warm-start ../shared/models/restore-bootstrap.onnx
     python models/training/train_restore.py --out RUN --warm-start models/restore.onnx  # go on from the committed file
     python models/training/train_restore.py --out RUN --export models/restore.onnx
 """
@@ -12,9 +12,8 @@ import torch
 import torch.nn.functional as F
 
 import loop
-import warmstart
 from pictures import draw, grey, jpeg, noisy, photos, tensor
-from restore_net import Restore, load_first, load_run
+from restore_net import Restore, load_file, load_run
 
 UNSEEN = 2e-5  # squared change of a clean patch that costs nothing: 47 dB
 # The photos are lossy files: at full size they lack the finest detail, and half of the colour's. Reduced, they have all that they show.
@@ -63,7 +62,6 @@ def sample(chance, pictures, side):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     loop.arguments(parser, side=128, batch=10, rate=1e-3)
-    parser.add_argument("--first", action="store_true", help="the ONNX file of `--warm-start` is of the first net")
     args = parser.parse_args()
     if args.export:
         return loop.export(args, Restore(), torch.rand(1, 3, 128, 128), ("image", "restored"), torch.rand(1, 3, 96, 160))
@@ -81,12 +79,8 @@ def main():
         return kinds.weigh(F.relu(error - spared), kind)
 
     def initialise(net):
-        if args.warm_start and not args.warm_start.endswith(".onnx"):
-            load_run(net, args.warm_start)
-        elif args.warm_start and args.first:
-            load_first(net, args.warm_start)
-        elif args.warm_start:
-            warmstart.load(net, args.warm_start, [])
+        if args.warm_start:
+            (load_file if args.warm_start.endswith(".onnx") else load_run)(net, args.warm_start)
 
     loop.train(args, Restore(), batch, objective, initialise, kinds)
 
