@@ -16,7 +16,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::{
     Failure,
     inputs::{Source, Target, sources, targets},
-    print, with,
+    print, tell_notes, with,
 };
 use crate::{
     cancel::Cancel,
@@ -164,11 +164,13 @@ pub(super) fn run(recipe: Recipe, matches: &ArgMatches) -> Result<(), Failure> {
         next: AtomicUsize::new(0),
         failures: Mutex::default(),
     };
+    tell_notes(&engine);
     std::thread::scope(|scope| {
         for _ in 0..jobs.min(sources.len()) {
             scope.spawn(|| batch.work(&sources, &targets));
         }
     });
+    tell_notes(&engine);
     batch.summary(sources.len())
 }
 

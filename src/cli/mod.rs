@@ -20,6 +20,7 @@ use clap::{ArgMatches, Args, Command, FromArgMatches};
 
 use crate::{
     config::{self, Settings},
+    engine::Engine,
     harden::process::Hardening,
     http, ops,
 };
@@ -65,6 +66,13 @@ impl Failure {
 /// Writes a line to standard error; where that is closed there is nobody to tell.
 fn tell(text: &str) {
     let _ = writeln!(std::io::stderr(), "safelight: {text}");
+}
+
+/// Says which models do not run on what was asked for, and why.
+fn tell_notes(engine: &Engine) {
+    for note in engine.take_notes() {
+        tell(&note);
+    }
 }
 
 /// Runs the command that `arguments` (the program's name first) write.

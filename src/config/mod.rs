@@ -23,7 +23,7 @@ use clap::{Args, CommandFactory, Parser};
 pub use access::{KeyEntry, Network, Rate, is_id, read_keys};
 pub use file::{file_arguments, named_file};
 pub use machine::{group_limit, memory_given};
-pub use models::{Device, ModelSettings, certificate_file, rembg_folders};
+pub use models::{Device, ModelSettings, certificate_file, proxy_variable, rembg_folders};
 use units::megapixels;
 pub use units::{
     Bytes, Compat, Ephemerality, Format, LogFormat, ModelChoice, Origin, PictureLimits, QueueOrder,

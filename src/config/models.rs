@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    ffi::OsString,
     path::{Path, PathBuf},
 };
 
@@ -91,26 +92,56 @@ impl Device {
     }
 }
 
-/// The folders in which rembg keeps its models, the likeliest first.
+/// The folders in which rembg keeps its models, the likeliest first: its homes are named by
+/// `U2NET_HOME` and `REMBG_HOME`, `~` included, or lie in `XDG_DATA_HOME` or at the user's own. Its
+/// newer releases keep models below `models` there, the older ones at the top.
 pub fn rembg_folders() -> Vec<PathBuf> {
-    let home = env::var_os("HOME").map(PathBuf::from);
+    let user = env::var_os("HOME").map(PathBuf::from);
     let below = |folder: &Option<PathBuf>, name: &str| Some(folder.as_ref()?.join(name));
-    let data = data_home();
-    let places = [
-        env::var_os("U2NET_HOME").map(PathBuf::from),
-        env::var_os("XDG_DATA_HOME").map(|data| PathBuf::from(data).join(".u2net")),
-        below(&home, ".u2net"),
-        below(&home, ".rembg/models"),
+    let named = |name: &str| {
+        let path = PathBuf::from(env::var_os(name).filter(|value| !value.is_empty())?);
+        match path.strip_prefix("~") {
+            Ok(rest) => Some(user.as_ref()?.join(rest)),
+            Err(_) => Some(path),
+        }
+    };
+    let data = named("XDG_DATA_HOME");
+    let homes = [
+        named("U2NET_HOME"),
+        named("REMBG_HOME"),
+        below(&data, ".u2net"),
         below(&data, "rembg"),
+        below(&user, ".u2net"),
+        below(&user, ".rembg"),
+        below(&data_home(), "rembg"),
     ];
-    let mut folders: Vec<_> = places.into_iter().flatten().collect();
+    let homes = homes.into_iter().flatten();
+    let mut folders: Vec<_> = homes.flat_map(|home| [home.join("models"), home]).collect();
     folders.dedup();
     folders
 }
 
 /// The file of certificate authorities that this environment names, where it names one.
 pub fn certificate_file() -> Option<PathBuf> {
-    env::var_os("SSL_CERT_FILE").map(PathBuf::from)
+    let named = env::var_os("SSL_CERT_FILE").filter(|value| !value.is_empty());
+    named.map(PathBuf::from)
+}
+
+/// The variable of the environment that names a proxy, and its value: the first that is set, in the
+/// order of the HTTP client.
+pub fn proxy_variable() -> Option<(&'static str, OsString)> {
+    let names = [
+        "ALL_PROXY",
+        "all_proxy",
+        "HTTPS_PROXY",
+        "https_proxy",
+        "HTTP_PROXY",
+        "http_proxy",
+    ];
+    let mut set = names
+        .into_iter()
+        .filter_map(|name| Some((name, env::var_os(name)?)));
+    set.find(|(_, value)| !value.is_empty())
 }
 
 /// `$XDG_DATA_HOME`, or where the XDG Base Directory Specification says that it is.

@@ -33,8 +33,7 @@ pub fn further(text: &str) -> Result<Vec<Entry>, String> {
             return Err("a `name` is of letters, digits, - _ .".to_owned());
         }
         entry.check().map_err(|e| format!("{name}: {e}"))?;
-        let hex = entry.sha256.len() == 64 && entry.sha256.chars().all(|c| c.is_ascii_hexdigit());
-        if entry.built_in || !hex {
+        if entry.built_in || entry.sha256.is_empty() {
             return Err(format!("{name}: needs a `sha256`, and is not `built_in`"));
         }
         entry.sha256.make_ascii_lowercase();

@@ -67,9 +67,16 @@ impl Library {
         let (mut named, mut cards) = (BTreeMap::new(), BTreeSet::new());
         for ModelChoice { name, file } in &settings.model {
             if let Some(file) = file {
-                if !entries.contains_key(name) {
-                    entries.insert(name.clone(), own_entry(name, file)?);
-                    cards.insert(name.clone());
+                match entries.get_mut(name) {
+                    // What the operator names instead is taken as it is.
+                    Some(entry) => entry.sha256.clear(),
+                    None => {
+                        entries.insert(name.clone(), own_entry(name, file)?);
+                        cards.insert(name.clone());
+                    }
+                }
+                if let Some(entry) = entries.get_mut(name) {
+                    entry.bytes = file.metadata().map_or(0, |m| m.len());
                 }
                 named.insert(name.clone(), file.clone());
             } else if !entries.contains_key(name) {
@@ -102,7 +109,12 @@ impl Library {
     /// Whether the licence of a model needs the operator's word. It does where a catalogue knows that
     /// it forbids commercial use; who writes a card has read the licence.
     pub fn needs_acceptance(&self, entry: &Entry) -> bool {
-        !entry.commercial_use && !self.cards.contains(&entry.name)
+        !entry.commercial_use && !self.is_own(entry)
+    }
+
+    /// Whether nothing but the operator's own card describes a model.
+    pub fn is_own(&self, entry: &Entry) -> bool {
+        self.cards.contains(&entry.name)
     }
 
     /// The folder of the models that were pulled.
@@ -136,8 +148,11 @@ impl Library {
             .iter()
             .flat_map(|folder| names.iter().map(|n| folder.join(n)));
         match files.find(|file| {
-            file.metadata()
-                .is_ok_and(|m| m.is_file() && m.len() == entry.bytes)
+            let fits = |length| match entry.bytes {
+                0 => length > 0,
+                known => length == known,
+            };
+            file.metadata().is_ok_and(|m| m.is_file() && fits(m.len()))
         }) {
             Some(file) => Place::Rembg(file),
             None => Place::Nowhere,
@@ -150,8 +165,8 @@ pub fn file_name(entry: &Entry) -> String {
     format!("{}.onnx", entry.name)
 }
 
-/// Reads a model's file. That of a catalogue's model must be the one that the catalogue means;
-/// what the operator named is taken as it is, and the entry says what it is from then on.
+/// Reads a model's file. It must be the one whose SHA-256 the catalogue or the card states; where
+/// there is none, as for a file that the operator names, the entry says what it is from then on.
 ///
 /// # Errors
 /// A sentence with the file's name.
@@ -162,14 +177,24 @@ pub fn read(entry: &mut Entry, place: &Place) -> Result<Vec<u8>, String> {
     let shown = file.display();
     let bytes = std::fs::read(file).map_err(|e| format!("model {}: {shown}: {e}", entry.name))?;
     let found = digest::of(&bytes);
-    if let Place::Named(_) = place {
-        (entry.sha256, entry.bytes) = (found, bytes.len() as u64);
-    } else if found != entry.sha256 {
-        return Err(format!(
-            "model {}: {shown} has the SHA-256 {found}, the catalogue's is {}; `safelight models \
-             pull {}` fetches it anew",
-            entry.name, entry.sha256, entry.name
-        ));
+    match place {
+        Place::Named(_) if entry.sha256.is_empty() => {
+            (entry.sha256, entry.bytes) = (found, bytes.len() as u64);
+        }
+        _ if found == entry.sha256 => {}
+        Place::Named(_) => {
+            return Err(format!(
+                "model {}: {shown} has the SHA-256 {found}, its card's is {}",
+                entry.name, entry.sha256
+            ));
+        }
+        _ => {
+            return Err(format!(
+                "model {}: {shown} has the SHA-256 {found}, the catalogue's is {}; `safelight \
+                 models pull {}` fetches it anew",
+                entry.name, entry.sha256, entry.name
+            ));
+        }
     }
     Ok(bytes)
 }

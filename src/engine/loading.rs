@@ -53,6 +53,14 @@ impl Engine {
             notes: Mutex::default(),
             opening: Mutex::default(),
         };
+        let wanted = settings.device;
+        if wanted != Device::Auto && engine.devices[0] != wanted {
+            engine.note(format!(
+                "--device {}: the ONNX Runtime that is loaded does not offer it; models run on the \
+                 processor",
+                wanted.name()
+            ));
+        }
         let named = |name: &str| {
             settings
                 .models

@@ -149,6 +149,9 @@ pub enum InputFilter {
     Lanczos3,
 }
 
+/// Memory of one run at most, 1 TiB: more is a mistake of units.
+const MOST_MIB: u64 = 1 << 20;
+
 /// One model.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -333,6 +336,21 @@ impl Entry {
         if !inputs.contains(&self.inputs.as_slice()) {
             return wrong("`inputs` do not fit the `task`");
         }
+        let mattes = matches!(self.task, Task::Cutout | Task::Scratch);
+        if !mattes && (self.normalize || self.activation != Activation::None) {
+            return wrong("`normalize` and `activation` are of the tasks cutout and scratch");
+        }
+        let parts = matches!(self.resize, Resize::Tile | Resize::Whole);
+        if parts && self.range == Range::ImageMax {
+            return wrong("`range` is image-max only where the picture is made smaller as a whole");
+        }
+        if !(1..=MOST_MIB).contains(&self.peak_mib) {
+            return wrong("`peak_mib` is 1 to 1048576 MiB");
+        }
+        let sum = &self.sha256;
+        if !sum.is_empty() && (sum.len() != 64 || !sum.chars().all(|c| c.is_ascii_hexdigit())) {
+            return wrong("`sha256` is 64 hexadecimal digits");
+        }
         if self.range == Range::Signed || self.output_range == Range::ImageMax {
             return wrong(
                 "`range` is one, byte or image-max; `output_range` is one, byte or signed",
@@ -363,8 +381,9 @@ fn image() -> Vec<Input> {
 /// # Errors
 /// What the parser or [`Entry::check`] says; the text is the operator's own.
 pub fn own_entry(text: &str) -> Result<Entry, String> {
-    let entry: Entry = toml::from_str(text).map_err(|e| e.message().to_owned())?;
+    let mut entry: Entry = toml::from_str(text).map_err(|e| e.message().to_owned())?;
     entry.check()?;
+    entry.sha256.make_ascii_lowercase();
     Ok(entry)
 }
 

@@ -157,10 +157,13 @@ pub fn planes(output: &ArrayD<f32>, count: usize) -> Result<(usize, usize, Vec<&
 /// took.
 ///
 /// # Errors
-/// [`Error::ModelFailed`] where the output is no plane of finite numbers.
+/// [`Error::ModelFailed`] where the output is not one plane of finite numbers, or one of each class.
 pub fn matte(output: &ArrayD<f32>, part: (f32, f32), entry: &Entry) -> Result<Mask, Error> {
     let (width, height, planes) = planes(output, 1)?;
-    // U-2-Net's own code takes the first plane where there are more.
+    // The file may have left their number open: one is the matte, or each is of a class.
+    if (planes.len() > 1) != (entry.activation == Activation::Argmax) {
+        return Err(Error::ModelFailed);
+    }
     let values: Vec<f32> = match entry.activation {
         Activation::None => planes[0].to_vec(),
         Activation::Sigmoid => planes[0].iter().map(|v| 1.0 / (1.0 + (-v).exp())).collect(),

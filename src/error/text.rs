@@ -255,7 +255,8 @@ impl fmt::Display for Error {
                 Lack::File => write!(
                     f,
                     "The model {model} is not installed; the operator can install it with \
-                     `safelight models pull {model}`."
+                     `safelight models pull {model}` (with the same --models-dir and --catalogue, \
+                     where there are any); a service finds it when it starts again."
                 ),
                 Lack::Choice => write!(
                     f,

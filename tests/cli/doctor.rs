@@ -47,7 +47,7 @@ fn doctor_ends_with_1_if_and_only_if_something_fails() {
         let code = Some(i32::from(failed > 0));
         assert_eq!(ran.code, code, "{text}{}", ran.stderr);
         assert!(
-            text.contains("models that run: cutout, inpaint, kind, restore, scratch"),
+            text.contains("models that run (on cpu): cutout, inpaint, kind, restore, scratch"),
             "{text}"
         );
         assert!(text.contains("ONNX Runtime 1."), "{text}");

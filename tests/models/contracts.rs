@@ -53,6 +53,19 @@ fn a_file_that_does_not_fit_its_entry_fails_when_it_is_loaded() {
     };
     let tiles = "task = 'restore'\nresize = 'tile'\nsize = 64\noverlap = 8\npeak_mib = 1\n";
     let fourth = format!("{plain}output = 3\n");
+    let classes = format!("{plain}activation = 'argmax'\n");
+    let second = format!("{plain}output = 1\n");
+    let flat = Onnx::default()
+        .input("x", F32, &[1, 3, 64, 64])
+        .node("Flatten", &["x"], "y", &[])
+        .output("y", F32, &[1, 12288]);
+    let last = Onnx::default()
+        .input("x", F32, &[1, 3, 64, 64])
+        .node("Transpose", &["x"], "y", &[("perm", &[0, 2, 3, 1])])
+        .output("y", F32, &[1, 64, 64, 3]);
+    let wide = standins::matte(64, 1)
+        .node("Concat", &["out0", "out0"], "wide", &[("axis", &[3])])
+        .output("wide", F32, &[1, 1, 64, 128]);
     let quality = format!("{tiles}inputs = ['image', 'quality']\n");
     let any = [1, 3, ANY, ANY];
     let cases: Vec<(&str, &str, Vec<u8>, &[&str])> = vec![
@@ -119,6 +132,28 @@ fn a_file_that_does_not_fit_its_entry_fails_when_it_is_loaded() {
             same(&any).input("z", F32, &[1, 2]).file(),
             &["input z", "1 x 2", "one number"],
         ),
+        ("flat", plain, flat.file(), &["1 x 12288", "1 plane of 64"]),
+        (
+            "last",
+            plain,
+            last.file(),
+            &["1 x 64 x 64 x 3", "1 plane of"],
+        ),
+        (
+            "colours",
+            plain,
+            same(&[1, 3, 64, 64]).file(),
+            &["1 x 3 x 64 x 64", "1 plane of 64 x 64"],
+        ),
+        (
+            "classes",
+            &classes,
+            standins::matte(64, 1).file(),
+            &["1 x 1 x 64 x 64", "at least 2 planes"],
+        ),
+        ("wide", &second, wide.file(), &["1 x 1 x 64 x 128"]),
+        // What the file leaves open shows when it runs.
+        ("open", plain, same(&any).file(), &["model"]),
         ("bytes", plain, b"no model".to_vec(), &["model mine"]),
     ];
     let mut wrong = String::new();
@@ -146,11 +181,7 @@ fn a_file_that_does_not_fit_its_entry_fails_when_it_is_loaded() {
 #[test]
 fn a_service_does_not_start_with_a_model_that_does_not_fit_its_card() {
     let folder = Folder::new("models");
-    let file = Onnx::default()
-        .input("x", F32, &[1, 3, 320, 320])
-        .node("Identity", &["x"], "y", &[])
-        .output("y", F32, &[1, 3, 320, 320]);
-    let file = folder.write("net.onnx", &file.file());
+    let file = folder.write("net.onnx", &standins::matte(320, 1).file());
     let card = |side: u32| {
         let text = format!("task = 'cutout'\nresize = 'stretch'\nsize = {side}\npeak_mib = 1\n");
         folder.write("net.toml", text.as_bytes());

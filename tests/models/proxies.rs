@@ -10,7 +10,7 @@ use super::{
 };
 
 /// Every variable that says something of proxies or of folders.
-const VARIABLES: [&str; 10] = [
+const VARIABLES: [&str; 11] = [
     "ALL_PROXY",
     "all_proxy",
     "HTTPS_PROXY",
@@ -21,6 +21,7 @@ const VARIABLES: [&str; 10] = [
     "no_proxy",
     "XDG_DATA_HOME",
     "U2NET_HOME",
+    "REMBG_HOME",
 ];
 
 /// Runs the program with these variables, and none of those of whoever runs the tests.
@@ -65,6 +66,41 @@ fn the_proxy_of_the_environment_is_used() {
         (Some(1), 0),
         "nobody else knows it"
     );
+}
+
+#[test]
+fn a_proxy_that_cannot_be_used_is_no_reason_to_go_without() {
+    let site = Site::new("commercial_use = true");
+    let url = site.server.url("/whole");
+    for (name, proxy, says) in [
+        (
+            "ALL_PROXY",
+            "socks5://me:s3cret@127.0.0.1:1",
+            "a proxy of SOCKS5",
+        ),
+        ("https_proxy", "socks5h://127.0.0.1:1", "a proxy of SOCKS5h"),
+        (
+            "HTTP_PROXY",
+            "nonsense://s3cret",
+            "is not the address of a proxy",
+        ),
+        (
+            "ALL_PROXY",
+            "http://127.0.0.1:1",
+            "(ALL_PROXY names a proxy)",
+        ),
+    ] {
+        let (ran, _) = through(&site, &url, &[(name, proxy)]);
+        assert_eq!((ran.code, site.server.requests().len()), (Some(1), 0));
+        let clear = ran.stderr.contains(name) && ran.stderr.contains(says);
+        assert!(clear && !ran.stderr.contains("s3cret"), "{}", ran.stderr);
+    }
+    // A file that is here needs none; what is set to nothing is not set.
+    let file = site.folder.write("downloads/x.onnx", site.file());
+    for (from, proxy) in [(&file, "socks5://127.0.0.1:1"), (&url, "")] {
+        let (ran, _) = through(&site, from, &[("ALL_PROXY", proxy)]);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    }
 }
 
 #[test]
@@ -116,16 +152,28 @@ fn the_folders_that_rembg_is_told_of_are_searched() {
             .unwrap()
             .to_owned()
     };
-    for (variable, below) in [
-        ("U2NET_HOME", "tiny.onnx"),
-        ("XDG_DATA_HOME", ".u2net/tiny.onnx"),
-        ("XDG_DATA_HOME", "rembg/tiny.onnx"),
+    // The flat ones are of its older releases; where `~` stands the variable says so.
+    for (variable, value, below) in [
+        ("U2NET_HOME", "elsewhere", "elsewhere/tiny.onnx"),
+        ("U2NET_HOME", "elsewhere", "elsewhere/models/tiny/tiny.onnx"),
+        ("U2NET_HOME", "~/mine", "home/mine/models/tiny/tiny.onnx"),
+        ("REMBG_HOME", "elsewhere", "elsewhere/models/tiny/tiny.onnx"),
+        ("XDG_DATA_HOME", "elsewhere", "elsewhere/.u2net/tiny.onnx"),
+        ("XDG_DATA_HOME", "elsewhere", "elsewhere/rembg/tiny.onnx"),
+        (
+            "XDG_DATA_HOME",
+            "elsewhere",
+            "elsewhere/rembg/models/tiny/tiny.onnx",
+        ),
     ] {
-        let place = folder.path("elsewhere");
-        let rembg = folder.write(&format!("elsewhere/{below}"), &file);
+        let place = match value.starts_with('~') {
+            true => value.to_owned(),
+            false => folder.path(value),
+        };
+        let rembg = folder.write(below, &file);
         assert!(
             row(variable, &place).contains("in rembg's folder"),
-            "{below}"
+            "{variable}: {below}"
         );
         let other = folder.path("empty");
         assert!(row(variable, &other).contains("missing"), "{below}");

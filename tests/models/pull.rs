@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     Folder, catalogue,
-    common::{self, PROGRAM, Ran, skip},
+    common::{self, PROGRAM, Ran, pictures, skip},
     run,
     server::{Files, Way},
     standins, sum,
@@ -20,11 +20,13 @@ const WAYS: &[(&str, Way)] = &[
     ("/breaks-off", Way::BreaksOff),
     ("/other", Way::Other),
     ("/page", Way::Page),
+    ("/html", Way::Html),
     ("/endless", Way::Endless),
     ("/moved", Way::Redirect("/whole")),
     ("/circle", Way::Redirect("/circle")),
     ("/stalls", Way::Stalls),
     ("/renewed", Way::Renewed),
+    ("/changing", Way::Changing),
 ];
 
 /// A model file of some size, its catalogue, and a server of it.
@@ -51,6 +53,10 @@ impl Site {
             catalogue,
             server,
         }
+    }
+
+    pub fn file(&self) -> &[u8] {
+        &self.file
     }
 
     pub fn arguments(&self, more: &[&str]) -> Vec<String> {
@@ -109,6 +115,7 @@ fn what_is_not_the_file_is_refused_and_not_kept() {
     for (path, says) in [
         ("/other", "another file: its SHA-256 is"),
         ("/page", "has 25 bytes, the catalogue says"),
+        ("/html", "sends a web page"),
         ("/missing", "is not there (404)"),
         ("/circle", "redirects more than 5 times"),
     ] {
@@ -121,6 +128,14 @@ fn what_is_not_the_file_is_refused_and_not_kept() {
             "{path}: nothing stays"
         );
     }
+    // What an earlier pull brought is not given up for an answer that cannot be the file.
+    let half = site.file.len() / 2;
+    let part = site.folder.write("models/tiny.part", &site.file[..half]);
+    for path in ["/page", "/html", "/missing", "/circle"] {
+        assert_eq!(site.pull(&[path]).code, Some(1), "{path}");
+        assert_eq!(fs::metadata(&part).unwrap().len(), half as u64, "{path}");
+    }
+    fs::remove_file(part).unwrap();
     let closed = "http://127.0.0.1:1/x";
     let ran = run(&site
         .arguments(&["--from", closed])
@@ -155,35 +170,86 @@ fn what_broke_off_is_taken_up_where_it_was() {
     // Three tries, each of which got a third of what was left.
     let length = site.file.len() as u64;
     assert!(part > length * 2 / 3 && part < length, "{part} of {length}");
-    assert_eq!(site.server.requests().len(), 3);
+    let asked = site.server.requests();
+    assert_eq!(asked.len(), 3);
+    assert!(asked[2].contains("if-range: \"v1\""), "{}", asked[2]);
     let ran = site.pull(&["/whole"]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     site.assert_installed();
     let last = site.server.requests().pop().unwrap();
     assert!(last.contains(&format!("range: bytes={part}-")), "{last}");
-    assert!(last.contains("if-range: \"v1\""), "{last}");
 }
 
 #[test]
 fn a_file_that_was_renewed_meanwhile_begins_anew() {
     let site = Site::new("commercial_use = true");
-    assert_eq!(site.pull(&["/breaks-off"]).code, Some(1));
-    let ran = site.pull(&["/renewed"]);
+    assert_eq!(site.pull(&["/changing"]).code, Some(1));
+    let ran = site.pull(&["/changing"]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     site.assert_installed();
 }
 
 #[test]
-fn a_part_that_is_wrong_is_thrown_away_and_the_next_pull_begins_anew() {
+fn a_part_that_is_wrong_is_thrown_away_and_the_whole_is_asked_for() {
     let site = Site::new("commercial_use = true");
-    site.folder
-        .write("models/tiny.part", &vec![9; site.file.len() / 2]);
-    let ran = site.pull(&["/whole"]);
-    assert_eq!(ran.code, Some(1), "{}", ran.text());
-    assert!(ran.stderr.contains("another file"), "{}", ran.stderr);
-    let ran = site.pull(&["/whole"]);
+    let length = site.file.len();
+    // A part, all of it, more than that.
+    for (wrong, requests) in [(length / 2, 2), (length, 1), (length + 9, 1)] {
+        site.folder.write("models/tiny.part", &vec![9; wrong]);
+        let before = site.server.requests().len();
+        let ran = site.pull(&["/whole"]);
+        assert_eq!(ran.code, Some(0), "{wrong}: {}", ran.stderr);
+        site.assert_installed();
+        let asked = site.server.requests().split_off(before);
+        assert_eq!(asked.len(), requests, "{wrong}");
+        assert!(!asked[requests - 1].contains("range:"), "{wrong}");
+        fs::remove_file(site.folder.path("models/tiny.onnx")).unwrap();
+    }
+    // A file that is not the one is no reason to give up what came.
+    let half = site
+        .folder
+        .write("models/tiny.part", &site.file[..length / 2]);
+    let wrong = site.folder.write("downloads/x.onnx", &vec![0; length]);
+    let arguments = site.arguments(&["--from", &wrong]);
+    let ran = run(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(
+        ran.code == Some(1) && ran.stderr.contains("is another file"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(fs::metadata(half).unwrap().len(), length as u64 / 2);
+}
+
+#[test]
+fn a_mirror_goes_on_where_another_place_broke_off() {
+    let site = Site::new("commercial_use = true");
+    // It calls the version by another name, which nobody asks it for.
+    let ran = site.pull(&["/breaks-off", "/renewed"]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     site.assert_installed();
+    let last = site.server.requests().pop().unwrap();
+    assert!(
+        last.contains("range: bytes=") && !last.contains("if-range"),
+        "{last}"
+    );
+}
+
+#[test]
+fn what_is_said_of_an_address_holds_no_secret() {
+    let site = Site::new("commercial_use = true");
+    let url = site.server.url("/missing?token=t0k3n");
+    let url = url.replace("http://", "http://me:s3cret@");
+    let arguments = site.arguments(&["--from", &url]);
+    let ran = run(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(ran.code, Some(1));
+    assert!(
+        ran.stderr.contains("/missing: is not there (404)"),
+        "{}",
+        ran.stderr
+    );
+    for secret in ["s3cret", "t0k3n"] {
+        assert!(!ran.stderr.contains(secret), "{}", ran.stderr);
+    }
 }
 
 #[test]
@@ -242,7 +308,8 @@ impl<'a> Small<'a> {
 
 impl Drop for Small<'_> {
     fn drop(&mut self) {
-        let _ = Command::new("umount").arg(self.0).status();
+        // What was started meanwhile beside this may still look at it.
+        let _ = Command::new("umount").args(["--lazy", self.0]).status();
     }
 }
 
@@ -287,6 +354,7 @@ fn a_file_of_ones_own_is_installed_if_it_is_the_one() {
     let site = Site::new("commercial_use = true");
     let right = site.folder.write("downloads/x.onnx", &site.file);
     let wrong = site.folder.write("downloads/y.onnx", &[0; 99]);
+    let link = format!("file://{right}");
     let from = |file: &str| {
         let arguments = site.arguments(&["--from", file]);
         run(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
@@ -294,8 +362,17 @@ fn a_file_of_ones_own_is_installed_if_it_is_the_one() {
     let ran = from(&wrong);
     assert_eq!(ran.code, Some(1));
     assert!(ran.stderr.contains("has 99 bytes"), "{}", ran.stderr);
-    assert_eq!(from(&right).code, Some(0));
-    site.assert_installed();
+    let ran = from(&site.folder.path("downloads"));
+    assert!(
+        ran.code == Some(1) && ran.stderr.contains("is not a file"),
+        "{}",
+        ran.stderr
+    );
+    for right in [&right, &link] {
+        assert_eq!(from(right).code, Some(0), "{right}");
+        site.assert_installed();
+        fs::remove_file(site.folder.path("models/tiny.onnx")).unwrap();
+    }
     assert_eq!(site.server.requests().len(), 0);
     let ran = run(&["models", "pull", "cutout"]);
     assert!(ran.code == Some(0) && ran.text().contains("part of the program"));
@@ -364,6 +441,31 @@ fn every_file_that_is_here_is_read_and_checked() {
             ran.text()
         );
     }
+    // What the operator names is theirs to know, unless its card says what it should be.
+    let mine = site.folder.write("own/mine.onnx", &site.file);
+    let model = format!("--model=mine={mine}");
+    let card = "task = 'cutout'\nresize = 'stretch'\nsize = 64\npeak_mib = 1\n";
+    for (more, says, code) in [
+        (String::new(), "yours mine", 0),
+        (format!("sha256 = '{}'", sum(&site.file)), "ok    mine", 0),
+        (format!("sha256 = '{}'", sum(b"")), "WRONG mine", 1),
+    ] {
+        site.folder
+            .write("own/mine.toml", format!("{card}{more}").as_bytes());
+        let ran = run(&["models", "verify", &models, &catalogue, &model]);
+        assert_eq!(ran.code, Some(code), "{says}: {}", ran.stderr);
+        assert!(ran.text().contains(says), "{says}: {}", ran.text());
+    }
+    let picture = site.folder.write("in.jpg", &pictures::jpeg(64, 48));
+    let ran = run(&["remove-background", &picture, "-o", "-", &model]);
+    assert!(
+        ran.code == Some(1) && ran.stderr.contains("its card's is"),
+        "{}",
+        ran.stderr
+    );
+    let ran = run(&["models", "show", "mine", &model]);
+    assert!(ran.text().contains("your own"), "{}", ran.text());
+    assert!(ran.text().contains("1.2 MB"), "{}", ran.text());
     let mut file = site.file.clone();
     file[1000] ^= 1;
     site.folder.write("models/tiny.onnx", &file);

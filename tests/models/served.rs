@@ -133,6 +133,7 @@ fn models_of_rembg_are_found_and_used_where_they_are_named() {
         let list = list
             .env("HOME", &home)
             .env_remove("XDG_DATA_HOME")
+            .env_remove("REMBG_HOME")
             .env_remove("U2NET_HOME");
         let text = common::run(list, b"").text();
         let row = text
@@ -163,7 +164,12 @@ fn models_of_rembg_are_found_and_used_where_they_are_named() {
         "--models-dir",
         &models,
     ]);
-    let ran = common::run(pull.env("HOME", &home).env_remove("U2NET_HOME"), b"");
+    let ran = common::run(
+        pull.env("HOME", &home)
+            .env_remove("REMBG_HOME")
+            .env_remove("U2NET_HOME"),
+        b"",
+    );
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert_eq!(folder.files("models"), ["tiny.onnx"]);
     // One of another size is no model of ours.
@@ -207,4 +213,25 @@ fn a_device_that_is_not_there_is_said_or_stops_the_start() {
         log.contains("cuda") && log.contains("models run on cpu"),
         "{log}"
     );
+}
+
+#[test]
+fn commands_say_that_a_model_does_not_run_on_what_was_asked_for() {
+    let folder = Folder::new("models");
+    let picture = folder.write("in.jpg", &common::pictures::jpeg(64, 48));
+    let out = folder.path("out.png");
+    let command = ["remove-background", &picture, "-o", &out, "--force"];
+    for (device, says) in [
+        (
+            "--device=cuda",
+            "--device cuda: the ONNX Runtime that is loaded does not offer it",
+        ),
+        ("--device=auto", ""),
+        ("--device=cpu", ""),
+    ] {
+        let ran = super::run(&[command.as_slice(), &[device]].concat());
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        assert_eq!(ran.stderr.lines().count(), usize::from(!says.is_empty()));
+        assert!(ran.stderr.contains(says), "{}", ran.stderr);
+    }
 }

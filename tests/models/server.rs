@@ -27,8 +27,12 @@ pub enum Way {
     Missing,
     /// Sends a third, and then nothing for a minute.
     Stalls,
-    /// A new version: its tag is another, so that a part must not go on.
+    /// A web page, with 200, that does not say how long it is.
+    Html,
+    /// Sends all of it, or the part that is asked for, under another tag.
     Renewed,
+    /// Breaks off three times; from then on there is a new version.
+    Changing,
 }
 
 /// The server. It lives as long as the test's process.
@@ -90,6 +94,13 @@ fn answer(
         let line = head.lines().find_map(|line| line.strip_prefix(name))?;
         Some(line.trim().to_owned())
     };
+    let changing = |head: &&String| head.contains("/changing ");
+    let before = seen.lock().unwrap().iter().filter(changing).count();
+    let way = match way {
+        Way::Changing if before > 3 => Way::Renewed,
+        Way::Changing => Way::BreaksOff,
+        way => way,
+    };
     let tag = if way == Way::Renewed {
         "\"v2\""
     } else {
@@ -111,6 +122,13 @@ fn answer(
     match way {
         Way::Missing => return plain(&mut out, "404 Not Found", "", b"no such file"),
         Way::Page => return plain(&mut out, "200 OK", "", b"<html>Log in first</html>"),
+        Way::Html => {
+            write!(
+                out,
+                "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n"
+            )?;
+            return out.write_all(b"<html>Log in first</html>");
+        }
         Way::Other => return plain(&mut out, "200 OK", "", &vec![7; file.len()]),
         Way::Redirect(to) => {
             return plain(&mut out, "302 Found", &format!("Location: {to}\r\n"), b"");
@@ -119,7 +137,7 @@ fn answer(
             write!(out, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")?;
             return out.write_all(file);
         }
-        Way::Whole | Way::BreaksOff | Way::Stalls | Way::Renewed => {}
+        Way::Whole | Way::BreaksOff | Way::Stalls | Way::Renewed | Way::Changing => {}
     }
     let from = start.unwrap_or(0);
     let (length, rest) = (file.len(), &file[from.min(file.len())..]);

@@ -8,13 +8,23 @@ use std::{
 use super::{
     Folder, catalogue,
     common::{python_tool, skip, tool},
-    run, standins,
+    run,
+    server::{Files, Way},
+    standins,
 };
 
 /// Serves the folder that it is started in, with a certificate of its own making; says its port.
 const SERVER: &str = r#"
 import http.server, ssl
-server = http.server.HTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler)
+class Handler(http.server.SimpleHTTPRequestHandler):
+    def do_GET(self):
+        if self.path.startswith("/to?"):
+            self.send_response(302)
+            self.send_header("Location", self.path[4:])
+            self.end_headers()
+        else:
+            super().do_GET()
+server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 context.load_cert_chain("leaf.pem", "leaf.key")
 server.socket = context.wrap_socket(server.socket, server_side=True)
@@ -67,11 +77,12 @@ fn over_tls_the_server_must_be_who_it_says() {
         format!("https://localhost:{}/tiny.onnx", port.trim()),
         folder.path("models"),
     );
-    let pull = |more: &[&str]| {
-        let start = ["models", "pull", "tiny", "--from", &url];
+    let from = |url: &str, more: &[&str]| {
+        let start = ["models", "pull", "tiny", "--from", url];
         let places = ["--catalogue", &catalogue, "--models-dir", &models];
         run(&[start.as_slice(), &places, more].concat())
     };
+    let pull = |more: &[&str]| from(&url, more);
     let ran = pull(&[]);
     assert_eq!(ran.code, Some(1));
     assert!(
@@ -83,6 +94,20 @@ fn over_tls_the_server_must_be_who_it_says() {
     let (authority, key) = (folder.path("served/ca.pem"), folder.path("served/ca.key"));
     let ran = pull(&["--ca-file", &key]);
     assert!(ran.code == Some(2) && ran.stderr.contains("holds no certificate"));
+    // What begins encrypted stays so.
+    let base = url.trim_end_matches("/tiny.onnx");
+    let plain = Files::new(&file, &[("/whole", Way::Whole)]);
+    let to = |place: &str| from(&format!("{base}/to?{place}"), &["--ca-file", &authority]);
+    let ran = to(&plain.url("/whole"));
+    assert_eq!((ran.code, plain.requests().len()), (Some(1), 0));
+    assert!(
+        ran.stderr.contains("nothing is encrypted"),
+        "{}",
+        ran.stderr
+    );
+    let ran = to(&url);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    std::fs::remove_file(folder.path("models/tiny.onnx")).unwrap();
     let ran = pull(&["--ca-file", &authority]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert_eq!(folder.files("models"), ["tiny.onnx"]);

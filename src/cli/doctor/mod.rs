@@ -73,7 +73,8 @@ fn models(settings: &EngineSettings) -> Vec<Check> {
     let loaded = engine.models().filter(|model| model.loaded);
     let names: Vec<_> = loaded.map(|model| model.entry.name.as_str()).collect();
     let run = engine.warm_up();
-    vec![
+    let device = engine.device().name();
+    let mut checks = vec![
         Check::new(
             "onnxruntime",
             true,
@@ -81,9 +82,12 @@ fn models(settings: &EngineSettings) -> Vec<Check> {
         ),
         Check::of(
             "models",
-            run.map(|()| format!("models that run: {}", names.join(", "))),
+            run.map(|()| format!("models that run (on {device}): {}", names.join(", "))),
         ),
-    ]
+    ];
+    let notes = engine.take_notes().into_iter();
+    checks.extend(notes.map(|note| Check::fact("device", note)));
+    checks
 }
 
 fn text(checks: &[Check]) -> String {

@@ -3,18 +3,24 @@
 use std::{fs, io::Read, path::Path, time::Duration};
 
 use ureq::{
-    Agent,
+    Agent, Proxy, ProxyProtocol,
     http::{Response, StatusCode, header},
     tls::{PemItem, RootCerts, TlsConfig, parse_pem},
 };
+
+use crate::config::proxy_variable;
 
 /// Longest silence of a server.
 const SILENCE: Duration = Duration::from_secs(60);
 /// Redirects at most; release pages take one or two.
 const REDIRECTS: u32 = 5;
 
-/// A client that goes through the proxies which the environment names.
-pub struct Client(Agent);
+/// A client that goes through the proxy which the environment names.
+pub struct Client {
+    agent: Agent,
+    /// The variable that names the proxy, or why that proxy cannot be used.
+    proxy: Result<Option<&'static str>, String>,
+}
 
 /// What a server sends.
 pub struct Answer {
@@ -59,15 +65,22 @@ impl Client {
             .timeout_connect(Some(SILENCE))
             .timeout_recv_response(Some(SILENCE))
             .timeout_per_read(Some(SILENCE));
-        Ok(Self(config.build().new_agent()))
+        Ok(Self {
+            agent: config.build().new_agent(),
+            proxy: proxy(),
+        })
     }
 
     /// Asks for a file, from the byte `start` on if it is still the version that `validator` names.
     ///
     /// # Errors
-    /// A sentence: no connection, or an answer that is no file.
+    /// A sentence: no connection, or an answer that is no file; a proxy that this program cannot
+    /// speak to. Whoever must use one is not to be seen without it.
     pub fn get(&self, url: &str, start: u64, validator: Option<&str>) -> Result<Answer, String> {
-        let mut request = self.0.get(url);
+        let proxy = self.proxy.clone()?;
+        // What begins encrypted stays so, whatever a server redirects to.
+        let request = self.agent.get(url).config();
+        let mut request = request.https_only(url.starts_with("https://")).build();
         if start > 0 {
             request = request.header(header::RANGE, format!("bytes={start}-"));
             if let Some(validator) = validator {
@@ -78,7 +91,12 @@ impl Client {
             ureq::Error::TooManyRedirects => format!("redirects more than {REDIRECTS} times"),
             ureq::Error::HostNotFound => "the host is not known".to_owned(),
             ureq::Error::Timeout(_) => format!("no answer within {} s", SILENCE.as_secs()),
-            e => e.to_string(),
+            ureq::Error::RequireHttpsOnly(_) => "redirects to where nothing is encrypted".into(),
+            ureq::Error::BadUri(_) => "is no address".to_owned(),
+            e => match proxy {
+                Some(variable) => format!("{e} ({variable} names a proxy)"),
+                None => e.to_string(),
+            },
         })?;
         let text = |name| header_text(&response, name);
         let continues = match response.status() {
@@ -102,6 +120,9 @@ impl Client {
             StatusCode::NOT_FOUND => return Err("is not there (404)".to_owned()),
             status => return Err(format!("answers {status}")),
         };
+        if text(header::CONTENT_TYPE).is_some_and(|kind| kind.starts_with("text/html")) {
+            return Err("sends a web page".to_owned());
+        }
         // A weak validator must not be sent with If-Range (RFC 9110, 13.1.5).
         let strong = |tag: &String| !tag.starts_with("W/");
         let validator = text(header::ETAG)
@@ -119,6 +140,25 @@ impl Client {
             continues,
             validator,
         })
+    }
+}
+
+/// The variable of the environment that names the proxy.
+fn proxy() -> Result<Option<&'static str>, String> {
+    let Some((name, value)) = proxy_variable() else {
+        return Ok(None);
+    };
+    let proxy = value.to_str().and_then(|value| Proxy::new(value).ok());
+    // The value may hold a password.
+    let proxy = proxy.ok_or_else(|| {
+        format!("{name} is not the address of a proxy, such as http://proxy.example:3128")
+    })?;
+    match proxy.protocol() {
+        ProxyProtocol::Http | ProxyProtocol::Https => Ok(Some(name)),
+        other => Err(format!(
+            "{name} names a proxy of {other}, and only those of HTTP can be used; --from FILE \
+             installs what came another way"
+        )),
     }
 }
 

@@ -1,6 +1,7 @@
 //! `safelight models`: what there is and under which licence; installs models and checks them.
 
 mod download;
+mod origin;
 mod part;
 mod pull;
 
@@ -79,10 +80,8 @@ fn named<'a>(library: &'a Library, matches: &ArgMatches) -> Result<Vec<&'a Entry
         .map(|name| {
             library.entry(name).ok_or_else(|| {
                 let known: Vec<_> = library.entries().map(|e| e.name.as_str()).collect();
-                Failure::Usage(format!(
-                    "{name} is not known; known are {}",
-                    known.join(", ")
-                ))
+                let known = known.join(", ");
+                Failure::Usage(format!("{name} is not known; known are {known}"))
             })
         })
         .collect()
@@ -145,10 +144,17 @@ fn list(library: &Library, settings: &ModelSettings) -> Result<(), Failure> {
     print(table.trim_end())
 }
 
-/// Bytes for people.
+/// The size of a file, where it is known.
 fn size(bytes: u64) -> String {
     match bytes {
         0 => "unknown".to_owned(),
+        _ => amount(bytes),
+    }
+}
+
+/// Bytes for people.
+fn amount(bytes: u64) -> String {
+    match bytes {
         1_000_000.. => format!("{:.1} MB", bytes as f64 / 1e6),
         _ => format!("{:.1} kB", bytes as f64 / 1e3),
     }
@@ -198,10 +204,10 @@ fn show(library: &Library, matches: &ArgMatches) -> Result<(), Failure> {
             ),
             (
                 "checked",
-                if entry.tested {
-                    "run by this project"
-                } else {
-                    "not run by us: its publisher's description, tested with a stand-in"
+                match (library.is_own(entry), entry.tested) {
+                    (true, _) => "your own: its card is what is known of it",
+                    (_, true) => "run by this project",
+                    _ => "not run by us: its publisher's description, tested with a stand-in",
                 }
                 .to_owned(),
             ),
@@ -233,9 +239,12 @@ fn verify(library: &Library) -> Result<(), Failure> {
             .file()
             .map_or_else(|| "built in".to_owned(), |f| f.display().to_string());
         let line = match found {
-            // A file that the operator names is what they say that it is, as where it is served.
-            Ok(found) if found == entry.sha256 || matches!(place, Place::Named(_)) => {
+            Ok(found) if found == entry.sha256 => {
                 format!("ok    {}  {found}  {shown}", entry.name)
+            }
+            // Nothing says what it should be but the operator.
+            Ok(found) if entry.sha256.is_empty() => {
+                format!("yours {}  {found}  {shown}", entry.name)
             }
             Ok(found) => {
                 wrong += 1;

@@ -10,7 +10,7 @@ use std::{
 use clap::ArgMatches;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{download, named, part::Part, size};
+use super::{amount, download, named, origin::Origin, part::Part, size};
 use crate::{
     cli::{Failure, print, tell},
     config::{ModelSettings, certificate_file},
@@ -105,26 +105,32 @@ impl Pull<'_> {
         if entry.built_in {
             return Ok(format!("{} is part of the program", entry.name));
         }
-        if digest::of_file(&target).is_ok_and(|found| found == entry.sha256) {
+        let is_in = || digest::of_file(&target).is_ok_and(|found| found == entry.sha256);
+        if is_in() {
             return done("is already in");
         }
-        let mut places = from.to_vec();
-        if places.is_empty() {
+        let mut origins: Vec<_> = from.iter().map(|text| Origin::new(text)).collect();
+        if origins.is_empty() {
             // What rembg has already is not fetched again.
             if let Place::Rembg(file) = library.place(entry) {
-                places.push(file.display().to_string());
+                origins.push(file.as_path().into());
             }
-            places.extend(entry.urls.iter().cloned());
+            origins.extend(entry.urls.iter().map(|url| Origin::new(url)));
         }
-        if places.is_empty() {
+        if origins.is_empty() {
             return Err("nobody publishes this file; name it with --from FILE".to_owned());
         }
         fs::create_dir_all(self.folder).map_err(|e| self.trouble(&e))?;
         let mut part = Part::open(&self.folder.join(format!("{}.part", entry.name)))
             .map_err(|e| self.trouble(&e))?;
+        // Another pull may have come to its end before this one had the lock.
+        if is_in() {
+            part.close();
+            return done("is already in");
+        }
         let mut reasons = Vec::new();
-        for place in &places {
-            match self.fetch(place, &mut part) {
+        for origin in &origins {
+            match self.fetch(origin, &mut part) {
                 Ok(()) => {
                     part.install(&target).map_err(|e| self.trouble(&e))?;
                     return done("installed as");
@@ -133,7 +139,7 @@ impl Pull<'_> {
                     reasons.push(why);
                     break;
                 }
-                Err(Fault::There(why)) => reasons.push(format!("{place}: {why}")),
+                Err(Fault::There(why)) => reasons.push(format!("{origin}: {why}")),
             }
         }
         let kept = part.close();
@@ -141,77 +147,96 @@ impl Pull<'_> {
         if kept > 0 {
             text += &format!(
                 "; the {} that came are kept, and the next pull goes on there",
-                size(kept)
+                amount(kept)
             );
         }
         Err(text)
     }
 
     /// Brings the whole file into `part`, and checks it.
-    fn fetch(&self, place: &str, part: &mut Part) -> Result<(), Fault> {
-        let remote = place.starts_with("https://") || place.starts_with("http://");
-        let mut before = part.length;
-        for tries in 1.. {
-            let end = match remote {
-                true => self.take_remote(place, part),
-                false => self.take_local(Path::new(place), part),
-            };
-            match end {
-                Ok(()) => break,
-                // What broke off is taken up again where it was, while that leads anywhere.
-                Err(Fault::There(_)) if remote && tries < TRIES && part.length > before => {
-                    before = part.length;
-                }
-                Err(fault) => return Err(fault),
+    fn fetch(&self, origin: &Origin, part: &mut Part) -> Result<(), Fault> {
+        loop {
+            let earlier = part.length > 0;
+            self.take(origin, part)?;
+            let found = std::mem::take(&mut part.sum).finish();
+            if found == self.entry.sha256 {
+                return Ok(());
+            }
+            part.clear().map_err(|e| Fault::Here(self.trouble(&e)))?;
+            // What is wrong may be what an earlier pull left: then the whole of it is asked for.
+            if !earlier {
+                return Err(self.other(&found));
             }
         }
-        let found = std::mem::take(&mut part.sum).finish();
-        if found != self.entry.sha256 {
-            part.clear().map_err(|e| Fault::Here(self.trouble(&e)))?;
-            return Err(Fault::There(format!(
-                "is another file: its SHA-256 is {found}, the catalogue's {}; it is removed",
-                self.entry.sha256
-            )));
+    }
+
+    /// What is missing of the file.
+    fn take(&self, origin: &Origin, part: &mut Part) -> Result<(), Fault> {
+        let url = match origin {
+            Origin::File(file) => return self.take_local(file, part),
+            Origin::Web(url) => url,
+        };
+        let mut before = part.length;
+        for tries in 1.. {
+            match self.take_remote(url, part) {
+                // What broke off is taken up again where it was, while that leads anywhere.
+                Err(Fault::There(_)) if tries < TRIES && part.length > before => {
+                    before = part.length;
+                }
+                end => return end,
+            }
         }
         Ok(())
     }
 
+    fn other(&self, found: &str) -> Fault {
+        Fault::There(format!(
+            "is another file: its SHA-256 is {found}, the catalogue's {}",
+            self.entry.sha256
+        ))
+    }
+
+    /// It is read once more to be copied: what a download left stays unless it is the right one.
     fn take_local(&self, file: &Path, part: &mut Part) -> Result<(), Fault> {
         let there = |e: io::Error| Fault::There(e.to_string());
+        let known = file.metadata().map_err(there)?;
+        if !known.is_file() {
+            return Err(Fault::There("is not a file".to_owned()));
+        }
+        self.check_length(known.len())?;
+        let found = digest::of_file(file).map_err(there)?;
+        if found != self.entry.sha256 {
+            return Err(self.other(&found));
+        }
         let source = File::open(file).map_err(there)?;
-        let length = source.metadata().map_err(there)?.len();
-        self.check_length(length)?;
         part.clear().map_err(|e| Fault::Here(self.trouble(&e)))?;
-        self.copy(source, length, part)
+        self.copy(source, known.len(), part)
     }
 
     fn take_remote(&self, url: &str, part: &mut Part) -> Result<(), Fault> {
         let here = |e: io::Error| Fault::Here(self.trouble(&e));
-        if self.entry.bytes > 0 && part.length >= self.entry.bytes {
-            // All of it, or too much: only the sum can tell which.
-            return match part.length == self.entry.bytes {
-                true => Ok(()),
-                false => part
-                    .clear()
-                    .map_err(here)
-                    .and_then(|()| self.take_remote(url, part)),
-            };
-        }
-        let answer = self
-            .client
-            .get(url, part.length, part.validator().as_deref());
-        let answer = answer.map_err(Fault::There)?;
-        if !answer.continues && part.length > 0 {
+        let known = self.entry.bytes;
+        if known > 0 && part.length > known {
             part.clear().map_err(here)?;
         }
-        let total = answer.length.map(|rest| part.length + rest);
+        if known > 0 && part.length == known {
+            return Ok(()); // whether it is the right one its sum tells
+        }
+        let validator = part.validator(url);
+        let answer = self.client.get(url, part.length, validator.as_deref());
+        let answer = answer.map_err(Fault::There)?;
+        let kept = if answer.continues { part.length } else { 0 };
+        let total = answer.length.map(|rest| kept + rest);
         if let Some(total) = total {
             self.check_length(total)?;
         }
-        part.keep_validator(answer.validator.as_deref())
+        if kept < part.length {
+            part.clear().map_err(here)?;
+        }
+        let validator = answer.validator.as_deref();
+        part.keep_validator(validator.map(|validator| (url, validator)))
             .map_err(here)?;
-        let total = total.unwrap_or(self.entry.bytes);
-        self.copy(answer.body, total, part)
+        self.copy(answer.body, total.unwrap_or(known), part)
     }
 
     /// Before a byte of it is taken: a page that says "not found" is no model.
@@ -238,7 +263,7 @@ impl Pull<'_> {
                 Ok(n) => n,
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
                 Err(e) => {
-                    let got = size(part.length);
+                    let got = amount(part.length);
                     return Err(Fault::There(format!(
                         "broke off after {got} of {}: {e}",
                         size(total)
@@ -260,7 +285,7 @@ impl Pull<'_> {
         match part.length < total {
             true => Err(Fault::There(format!(
                 "broke off after {} of {}",
-                size(part.length),
+                amount(part.length),
                 size(total)
             ))),
             false => Ok(()),
@@ -277,8 +302,8 @@ impl Pull<'_> {
             true => Err(Fault::Here(format!(
                 "{} has {} free, {} are needed",
                 self.folder.display(),
-                size(free),
-                size(needed)
+                amount(free),
+                amount(needed)
             ))),
             false => Ok(()),
         }

@@ -13,7 +13,7 @@ use std::{
 
 use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches, value_parser};
 
-use super::{Failure, print, with};
+use super::{Failure, print, tell_notes, with};
 use crate::{
     cancel::Cancel,
     config::EngineSettings,
@@ -135,6 +135,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
                     .to_owned(),
             )
         })?;
+        tell_notes(&engine);
         print(&table)?;
     }
     Ok(())

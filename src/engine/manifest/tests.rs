@@ -20,10 +20,26 @@ fn an_unknown_key_and_keys_that_do_not_fit_are_refused() {
         ("task = 'cutout'\nstd = [1, 0, 1]", "std"),
         ("task = 'cutout'\ninputs = ['image', 'mask']", "inputs"),
         ("task = 'cutout'\nrange = 'signed'", "range"),
+        (
+            "task = 'kind'\ninputs = ['subject']\nnormalize = true",
+            "normalize",
+        ),
+        ("task = 'colorize'\nactivation = 'sigmoid'", "activation"),
+        ("task = 'cutout'\nsha256 = 'abc'", "sha256"),
     ] {
         let said = card(wrong).unwrap_err();
         assert!(said.contains(names), "{wrong}: {said}");
     }
+    let tiles = "task = 'restore'\nresize = 'tile'\nsize = 64\noverlap = 8\n";
+    for (more, names) in [
+        ("peak_mib = 9\nrange = 'image-max'", "image-max"),
+        ("peak_mib = 0", "peak_mib"),
+        ("peak_mib = 1048577", "peak_mib"),
+    ] {
+        let said = own_entry(&format!("{tiles}{more}")).unwrap_err();
+        assert!(said.contains(names), "{more}: {said}");
+    }
+    assert!(own_entry(&format!("{tiles}peak_mib = 1048576")).is_ok());
     let detector = |size| {
         own_entry(&format!(
             "task = 'face-detect'\nresize = 'letterbox'\nsize = {size}\npeak_mib = 9"

@@ -127,11 +127,21 @@ fn gives(entry: &Entry, outlet: &Outlet) -> Result<Element, String> {
         (Task::Kind, ..) => kind::KINDS.len() as i64,
         _ => 3,
     };
-    // Classes may be more than two; a matte may come without its first dimensions.
+    // Classes may be more than two; a matte may come without its first dimensions. It is of the
+    // shape of its input, larger or smaller: what is a row or a list of numbers is none.
     let fits = match (entry.task, &shape[..]) {
-        (Task::Cutout | Task::Scratch, [.., h, w]) => {
-            let planes = shape[..shape.len() - 2].last().copied().unwrap_or(1);
-            (planes < 1 || planes >= channels) && *h != 0 && *w != 0
+        (Task::Cutout | Task::Scratch, [first @ .., h, w]) => {
+            let (planes, batch) = match first {
+                [batch @ .., planes] => (*planes, batch),
+                [] => (1, first),
+            };
+            let enough = match entry.activation {
+                Activation::Argmax => planes >= channels,
+                _ => planes == channels,
+            };
+            let square = entry.fixed_side().is_none() || *h < 1 || *w < 1 || h == w;
+            let lone = batch.iter().all(|&n| n <= 1);
+            (planes < 1 || enough) && lone && *h != 1 && *w != 1 && square
         }
         // One number each.
         (Task::Kind, [n, c]) => *n <= 1 && *c == channels,
@@ -152,10 +162,17 @@ fn gives(entry: &Entry, outlet: &Outlet) -> Result<Element, String> {
     match fits && sized {
         true => Ok(element),
         false => Err(format!(
-            "output {} has the shape {}, which is not what a model for {} gives ({channels} planes{})",
+            "output {} has the shape {}, which is not what a model for {} gives ({}{channels} \
+             plane{}{})",
             outlet.name(),
             shown(&shape),
             entry.task.name(),
+            if entry.activation == Activation::Argmax {
+                "at least "
+            } else {
+                ""
+            },
+            if channels == 1 { "" } else { "s" },
             promised.map_or_else(String::new, |side| format!(" of {side} x {side}")),
         )),
     }
