@@ -85,7 +85,7 @@ def measure(models, folder, limit, teacher):
         for m in models:
             guess = m.matte(rgb)
             a, b = guess > 0.5, truth > 0.5
-            iou = (a & b).sum() / max((a | b).sum(), 1)
+            iou = (a & b).sum() / (a | b).sum() if (a | b).any() else 1.0
             rows[m.name].append((iou, np.abs(guess - truth).mean(), boundary_f(a, b)))
     return rows
 

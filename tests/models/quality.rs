@@ -57,6 +57,10 @@ fn a_model_that_changes_nothing_has_the_figures_of_the_damage() {
     let psnr: f64 = rows[0][4].parse().unwrap();
     assert!((20.1..23.0).contains(&psnr), "{psnr}");
     assert_eq!(rows[1][4..8], ["99.00", "99.00", "1.0000", "1.0000"]);
+    // A mask is no picture.
+    folder.write("pairs/b.jpg", &pictures::jpeg(120, 96));
+    let ran = run(&[&bench, ["--damage=clean"].as_slice()].concat());
+    assert_eq!(table(&ran.text())[0][1], "2", "{}", ran.text());
     let ran = run(&[&bench, ["--limit=1", "--damage=jpeg:20"].as_slice()].concat());
     assert_eq!(table(&ran.text())[0][1], "1");
     let ran = run(&[&bench, ["--damage=rain:3"].as_slice()].concat());
@@ -89,7 +93,8 @@ fn a_matte_is_measured_as_the_service_would_answer_it() {
         bytes.into_inner()
     };
     // By its bytes it is PNG, whatever its name says.
-    folder.write("pairs/a.jpg", &square([255, 40, 40]));
+    let picture = square([255, 40, 40]);
+    folder.write("pairs/a.jpg", &picture);
     folder.write("pairs/a.png", &square([255, 255, 255]));
     folder.write("pairs/alone.jpg", &square([255, 0, 0]));
     let (model, pairs) = (format!("--model=red={file}"), folder.path("pairs"));
@@ -110,6 +115,54 @@ fn a_matte_is_measured_as_the_service_would_answer_it() {
             "pairs", "1", "red", "-", "1.0000", "0.0000", "1.0000", "0.00"
         ]
     );
+    let alone = "1 of its pictures have no file of their name beside them, and are left out";
+    assert!(ran.stderr.contains(alone), "{}", ran.stderr);
+
+    // Masks of another folder, with pictures that are PNG themselves; of a cutout its alpha counts.
+    folder.write("pictures/a.png", &picture);
+    let whole = square([255, 255, 255]);
+    let cutout = pictures::decoded(&whole).to_luma8();
+    let cutout = image::RgbaImage::from_fn(64, 64, |x, y| {
+        image::Rgba([9, 9, 9, cutout.get_pixel(x, y).0[0]])
+    });
+    let wide = image::imageops::crop_imm(&cutout, 0, 8, 64, 32).to_image();
+    let png = |picture: image::RgbaImage| pictures::encoded(picture, image::ImageFormat::Png);
+    let pictures_of = folder.path("pictures");
+    let masked = |more: &[&str]| {
+        let start = ["bench-quality", &model, "--pairs", &pictures_of];
+        let quick = ["--refine=false", "--device=cpu"];
+        run(&[start.as_slice(), &quick, more].concat())
+    };
+    let masks = folder.path("masks");
+    for mask in [whole, png(cutout)] {
+        folder.write("masks/a.png", &mask);
+        let ran = masked(&["--masks", &masks]);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        assert_eq!(table(&ran.text())[0][4..6], ["1.0000", "0.0000"]);
+    }
+    folder.write("masks/a.png", &png(wide));
+    for (more, code, says) in [
+        (
+            &["--masks", &masks] as &[&str],
+            1,
+            "64 x 32 pixels, which is not the shape of 64 x 64",
+        ),
+        (&[], 1, "1 of its pictures have no file"),
+        (
+            &["--masks", &masks, "--masks", &masks],
+            2,
+            "one folder for each",
+        ),
+        (
+            &["--masks", &masks, "--model=restore"],
+            2,
+            "--model names 2",
+        ),
+    ] {
+        let ran = masked(more);
+        assert_eq!(ran.code, Some(code), "{more:?}: {}", ran.stderr);
+        assert!(ran.stderr.contains(says), "{says}: {}", ran.stderr);
+    }
 }
 
 /// A net for one task, written out: a card, and what is between its input and its output.
@@ -218,6 +271,18 @@ fn filling_is_measured_in_the_hole_alone() {
     assert_eq!(rows[0][4..6], ["5.52", "28.13"]);
     let rows = painter(100.0).measured(&folder, &[]);
     assert_eq!(rows[0][4..6], ["5.52", "99.00"]);
+    // A hole that is shown: all of the picture, which the mark has 135 levels too light.
+    folder.write("holes/a.png", &plain(255));
+    let holes = format!("--masks={}", folder.path("holes"));
+    let rows = painter(110.0).measured(&folder, &[&holes]);
+    assert_eq!(rows[0][4..6], ["5.52", "28.13"]);
+    folder.write("holes/a.png", &plain(0));
+    let rows = painter(110.0).measured(&folder, &[&holes]);
+    assert_eq!(
+        rows[0][4..6],
+        ["99.00", "99.00"],
+        "there is nothing to fill"
+    );
     let after = measured(&folder, "inpaint", &[])[0][5].clone();
     assert!(after.parse::<f64>().unwrap() > 15.0, "{after}");
 }
@@ -247,6 +312,20 @@ fn found_damage_is_measured_by_its_overlap_with_what_was_made() {
         .parse()
         .unwrap();
     assert!((0.005..0.2).contains(&share), "{share}");
+    // Damage that is there already, and known.
+    let half = |inside: u8, outside: u8| {
+        let pixel = |x: u32, _| image::Rgb([if x < 75 { inside } else { outside }; 3]);
+        pictures::encoded(
+            image::RgbImage::from_fn(150, 130, pixel),
+            image::ImageFormat::Png,
+        )
+    };
+    folder.write("pairs/a.png", &half(200, 60));
+    folder.write("known/a.png", &half(255, 0));
+    let known = format!("--masks={}", folder.path("known"));
+    let score = |slope| finder(0.5, slope).measured(&folder, &[&known])[0][4].clone();
+    assert_eq!([score(1000.0), score(-1000.0)], ["1.0000", "0.0000"]);
+    folder.write("pairs/a.png", &plain(60));
     let found: f64 = measured(&folder, "scratch", &[])[0][4].parse().unwrap();
     assert!(found > 0.2, "{found}");
 }

@@ -83,7 +83,7 @@ impl Damage {
     }
 }
 
-/// A picture of any size.
+/// A picture of any size, with its alpha.
 ///
 /// # Errors
 /// Those of the codec.
@@ -94,7 +94,7 @@ pub fn decoded(bytes: &[u8]) -> Result<Frame, Error> {
         formats: crate::config::Settings::default().engine.formats,
     };
     let header = codec::probe(&mut Cursor::new(bytes), &limits)?;
-    codec::decode(bytes, &header).map(Frame::without_alpha)
+    codec::decode(bytes, &header)
 }
 
 fn blurred(frame: &Frame, sigma: f64) -> Frame {

@@ -64,17 +64,17 @@ fn boundaries(found: &Mask, truth: &Mask) -> f64 {
     2.0 * precision * recall / (precision + recall).max(1e-9)
 }
 
-/// The pixels above one half that have one below it, or the picture's end, beside them.
+/// The pixels above one half that have one below it beside them. Where a subject is cut by the end
+/// of the picture it has no boundary that could be found well or badly.
 fn boundary(mask: &Mask) -> Vec<bool> {
     let (w, h) = (mask.width() as i64, mask.height() as i64);
-    let inside = |x: i64, y: i64| {
-        (0..w).contains(&x) && (0..h).contains(&y) && mask.data()[(y * w + x) as usize] > 127
-    };
+    let within = |x: i64, y: i64| (0..w).contains(&x) && (0..h).contains(&y);
+    let inside = |x: i64, y: i64| mask.data()[(y * w + x) as usize] > 127;
     let pixels = (0..h).flat_map(|y| (0..w).map(move |x| (x, y)));
     pixels
         .map(|(x, y)| {
-            let around = (-1..=1).flat_map(|dy| (-1..=1).map(move |dx| (x + dx, y + dy)));
-            inside(x, y) && !around.into_iter().all(|(x, y)| inside(x, y))
+            let mut around = (-1..=1).flat_map(|dy| (-1..=1).map(move |dx| (x + dx, y + dy)));
+            inside(x, y) && around.any(|(x, y)| within(x, y) && !inside(x, y))
         })
         .collect()
 }
@@ -223,6 +223,12 @@ mod tests {
         );
         // 0.75 % of the diagonal of this picture is two pixels.
         assert_eq!(matte(&square(52), &square(50)).boundary, 1.0);
+        // The end of the picture is none: at the left of both there is nothing to find.
+        let half = |to: usize| {
+            let row = |_| (0..200).map(move |x| if x < to { 255 } else { 0 });
+            Mask::new(200, 100, (0..100).flat_map(row).collect())
+        };
+        assert_eq!(matte(&half(150), &half(100)).boundary, 0.0);
         let none = Mask::new(200, 100, vec![0; 20_000]);
         assert_eq!(matte(&none, &square(50)).boundary, 0.0);
         assert_eq!(overlap(&none, &none), 1.0);

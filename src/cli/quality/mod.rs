@@ -1,6 +1,7 @@
 //! `safelight bench-quality`: how good a model is on a folder of pictures, measured through the code
 //! that the service runs, with everything before and after the model.
 
+mod command;
 mod damage;
 mod metrics;
 mod pairs;
@@ -11,9 +12,9 @@ use std::{
     time::Instant,
 };
 
-use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches, value_parser};
+use clap::{ArgMatches, FromArgMatches};
 
-use super::{Failure, print, tell_notes, with};
+use super::{Failure, print, tell, tell_notes};
 use crate::{
     cancel::Cancel,
     config::EngineSettings,
@@ -26,67 +27,26 @@ use crate::{
     observe::{Metrics, Stages},
     ops::{self, Context, Kind, Recipe, Source},
 };
+pub(super) use command::command;
 use damage::Damage;
 use metrics::Row;
-use pairs::{Other, Pair};
-
-pub(super) fn command() -> Command {
-    let command = Command::new("bench-quality")
-        .about("Measures how good a model is, on pictures whose truth is known");
-    with::<EngineSettings>(command)
-        .arg(
-            Arg::new("pairs")
-                .long("pairs")
-                .value_name("DIR")
-                .required(true)
-                .action(ArgAction::Append)
-                .value_parser(value_parser!(PathBuf))
-                .help("Folder of pictures; for mattes NAME.jpg or NAME.webp with its mask NAME.png"),
-        )
-        .arg(
-            Arg::new("limit")
-                .long("limit")
-                .value_name("N")
-                .value_parser(value_parser!(usize))
-                .help("The first N pictures of each folder"),
-        )
-        .arg(
-            Arg::new("damage")
-                .long("damage")
-                .value_name("KIND:LEVEL")
-                .action(ArgAction::Append)
-                .value_parser(value_parser!(Damage))
-                .help("What is done to the pictures first: noise:SIGMA, jpeg:QUALITY, blur:SIGMA, clean"),
-        )
-        .arg(
-            Arg::new("degraded")
-                .long("degraded")
-                .value_name("DIR")
-                .action(ArgAction::Append)
-                .conflicts_with("damage")
-                .value_parser(value_parser!(PathBuf))
-                .help("Damaged pictures, each of the name of its clean one in --pairs; one folder for each of those"),
-        )
-        .arg(
-            Arg::new("refine")
-                .long("refine")
-                .value_name("BOOL")
-                .default_value("true")
-                .value_parser(value_parser!(bool))
-                .help("For mattes: with the refinement of edges at full resolution"),
-        )
-}
+use pairs::{Other, Pair, channel};
 
 pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     let settings =
         EngineSettings::from_arg_matches(matches).map_err(|e| Failure::Usage(e.to_string()))?;
     let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
     let engine = Engine::open(&settings, metrics, Loading::OnDemand).map_err(Failure::Failed)?;
-    let name = settings
-        .models
-        .model
-        .last()
-        .map(|choice| choice.name.as_str());
+    let name = match &settings.models.model[..] {
+        [] => None,
+        [one] => Some(one.name.as_str()),
+        more => {
+            let count = more.len();
+            return Err(Failure::Usage(format!(
+                "one model is measured at a time; --model names {count}"
+            )));
+        }
+    };
     let entry = match name {
         Some(name) => engine
             .models()
@@ -111,23 +71,33 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
         let given = matches.get_many(name).into_iter().flatten();
         given.collect()
     };
-    let (clean, degraded) = (folders("pairs"), folders("degraded"));
-    if !degraded.is_empty() {
-        if !matches!(entry.task, Task::Restore | Task::Deblur | Task::Upscale) {
+    let clean = folders("pairs");
+    let with = |option: &str, tasks: &[Task]| {
+        let given = folders(option);
+        if !given.is_empty() && !tasks.contains(&entry.task) {
+            let names: Vec<_> = tasks.iter().map(|task| task.name()).collect();
+            let (names, task) = (names.join(", "), entry.task.name());
             return Err(Failure::Usage(format!(
-                "--degraded is for restore, deblur and upscale, not for {}",
-                entry.task.name()
+                "--{option} is for {names}, not for {task}"
             )));
         }
-        if degraded.len() != clean.len() {
-            return Err(Failure::Usage(
-                "--degraded names one folder for each of --pairs, in the same order".to_owned(),
-            ));
+        if !given.is_empty() && given.len() != clean.len() {
+            return Err(Failure::Usage(format!(
+                "--{option} names one folder for each of --pairs, in the same order"
+            )));
         }
-    }
-    for (i, folder) in clean.into_iter().enumerate() {
-        let degraded = degraded.get(i).map(|folder| folder.as_path());
-        let table = bench.folder(folder, degraded, i == 0).map_err(|why| {
+        Ok(given)
+    };
+    let degraded = with("degraded", &[Task::Restore, Task::Deblur, Task::Upscale])?;
+    let masks = with("masks", &[Task::Cutout, Task::Scratch, Task::Inpaint])?;
+    for (i, folder) in clean.iter().enumerate() {
+        let other = match (masks.get(i), degraded.get(i)) {
+            (Some(masks), _) => Other::Mask(Some(masks)),
+            (_, Some(degraded)) => Other::Degraded(degraded),
+            _ if entry.task == Task::Cutout => Other::Mask(None),
+            _ => Other::None,
+        };
+        let table = bench.folder(folder, other, i == 0).map_err(|why| {
             let notes = engine.take_notes().join(" ");
             Failure::Failed(
                 format!("{}: {why} {notes}", folder.display())
@@ -151,22 +121,23 @@ struct Bench<'a> {
 
 impl Bench<'_> {
     /// The rows of one folder, with the head of the table where it is the first.
-    fn folder(
-        &self,
-        folder: &Path,
-        degraded: Option<&Path>,
-        first: bool,
-    ) -> Result<String, String> {
-        let other = match (self.entry.task, degraded) {
-            (Task::Cutout, _) => Other::Mask,
-            (_, Some(folder)) => Other::Degraded(folder),
-            (_, None) => Other::None,
-        };
-        let pairs = pairs::found(folder, other)?;
+    fn folder(&self, folder: &Path, other: Other<'_>, first: bool) -> Result<String, String> {
+        let (pairs, alone) = pairs::found(folder, other)?;
         let pairs = &pairs[..self.limit.min(pairs.len())];
-        if pairs.is_empty() {
-            return Err("holds no such pictures".to_owned());
+        let missing = format!("{alone} of its pictures have no file of their name beside them");
+        match (pairs.is_empty(), alone) {
+            (true, 0) => return Err("holds no such pictures".to_owned()),
+            (true, _) => return Err(missing),
+            (false, 0) => {}
+            (false, _) => tell(&format!(
+                "{}: {missing}, and are left out",
+                folder.display()
+            )),
         }
+        let degraded = match other {
+            Other::Degraded(folder) => Some(folder),
+            _ => None,
+        };
         let (columns, damages) = self.plan(degraded.is_some())?;
         let mut lines = Vec::new();
         if first {
@@ -270,8 +241,16 @@ impl Bench<'_> {
         seed: u64,
     ) -> Result<(Row, f64), String> {
         let clean = pairs::read(&pair.picture)?;
-        let other = pair.other.as_deref().map(pairs::read).transpose()?;
-        if let (Some(other), true) = (&other, self.entry.task != Task::Cutout) {
+        let (mut mask, mut other) = (None, None);
+        if let Some(file) = &pair.other {
+            match self.entry.task {
+                Task::Cutout | Task::Scratch | Task::Inpaint => {
+                    mask = Some(pairs::mask(file, &clean)?);
+                }
+                _ => other = Some(pairs::read(file)?),
+            }
+        }
+        if let Some(other) = &other {
             pairs::fits(other, &clean, self.entry.factor)?;
         }
         let run = || -> Result<(Row, f64), Error> {
@@ -279,9 +258,9 @@ impl Bench<'_> {
                 Some(damage) => damage.apply(&clean, seed)?,
                 None => clean.clone(),
             };
-            match (self.entry.task, other) {
-                (Task::Cutout, Some(mask)) => self.matte(damaged, &channel(&mask)),
-                (_, other) => self.better(&clean, other.unwrap_or(damaged), seed),
+            match (self.entry.task, mask) {
+                (Task::Cutout, Some(mask)) => self.matte(damaged, &mask),
+                (_, mask) => self.better(&clean, other.unwrap_or(damaged), mask, seed),
             }
         };
         run().map_err(|e| e.to_string())
@@ -318,7 +297,14 @@ impl Bench<'_> {
         ))
     }
 
-    fn better(&self, clean: &Frame, damaged: Frame, seed: u64) -> Result<(Row, f64), Error> {
+    /// `given` are the holes, or the damage that is in the picture; where it is missing, it is made.
+    fn better(
+        &self,
+        clean: &Frame,
+        damaged: Frame,
+        given: Option<Mask>,
+        seed: u64,
+    ) -> Result<(Row, f64), Error> {
         let (task, name, cancel) = (
             self.entry.task,
             Some(self.entry.name.as_str()),
@@ -356,7 +342,10 @@ impl Bench<'_> {
                 ))
             }
             Task::Inpaint => {
-                let holes = damage::scratches(width, height, seed);
+                let holes = match given {
+                    Some(mask) => pairs::sized(mask, width, height),
+                    None => damage::scratches(width, height, seed),
+                };
                 let before = damage::marked(&damaged, &holes);
                 let after = self
                     .engine
@@ -367,10 +356,16 @@ impl Bench<'_> {
                 Ok((vec![score(&before), score(&after)], seconds))
             }
             Task::Scratch => {
-                let truth = damage::scratches(width, height, seed);
-                let found = self
-                    .engine
-                    .damage(name, &damage::marked(&damaged, &truth), cancel)?;
+                let made = given.is_none();
+                let truth = match given {
+                    Some(mask) => pairs::sized(mask, width, height),
+                    None => damage::scratches(width, height, seed),
+                };
+                let damaged = match made {
+                    true => damage::marked(&damaged, &truth),
+                    false => damaged,
+                };
+                let found = self.engine.damage(name, &damaged, cancel)?;
                 let seconds = start.elapsed().as_secs_f64();
                 Ok((vec![metrics::overlap(&found, &truth)], seconds))
             }
@@ -383,11 +378,4 @@ impl Bench<'_> {
             }
         }
     }
-}
-
-/// The first samples of the pixels: of a grey picture all there is.
-fn channel(frame: &Frame) -> Mask {
-    let n = frame.layout().channels();
-    let data = frame.data().chunks_exact(n).map(|pixel| pixel[0]).collect();
-    Mask::new(frame.width(), frame.height(), data)
 }
