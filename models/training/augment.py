@@ -6,6 +6,8 @@ their own samples. Every function takes its random generator, so that a run can 
 import cv2
 import numpy as np
 
+from pictures import jpeg
+
 
 def warp(chance, arrays, side, zoom=(0.85, 1.4), turn=6.0, shift=0.05):
     """The same random affine map for all arrays, to side x side; borders are mirrored."""
@@ -136,6 +138,5 @@ def camera(chance, rgb):
         cv2.randn(noise, 0, float(chance.uniform(1, 14)))
         rgb = cv2.add(rgb, noise, dtype=cv2.CV_8U)
     if chance.random() < 0.25:
-        done, data = cv2.imencode(".jpg", rgb, [cv2.IMWRITE_JPEG_QUALITY, int(chance.integers(30, 95))])
-        rgb = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        rgb = jpeg(rgb, chance.integers(30, 95))
     return rgb

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 import augment
+import sets
 
 # How often a subject of a set is put on another ground. Cut-outs on plain ground nearly always;
 # scenes less, since their own surroundings teach more than a paste.
@@ -36,6 +37,8 @@ class Source:
             self.sets = [s for s in self.sets if s.info["licence"] != "none"]
         weight = np.array([s.info["weight"] for s in self.sets])
         self.weight = weight / weight.sum()
+        if licensed_only and not (Path(cache) / sets.LICENSED).exists():
+            raise SystemExit(f"{cache}: its grounds are of all sets; make it with prepare.py --licensed-only")
         self.grounds = np.load(Path(cache) / "grounds.npy", mmap_mode="r")
 
     def draw(self, chance):

@@ -119,8 +119,11 @@ def train(args, net, batch, objective, initialise=None, note=""):
     if state:
         net.load_state_dict(state["net"])
         spent, step = state["spent"], state["step"]
+        vars(note).update(state.get("note", {})) if isinstance(note, Classes) else None
     elif initialise:
         initialise(net)
+    elif args.warm_start:
+        raise SystemExit("this recipe has no --warm-start")
     net = net.to(place).to(memory_format=torch.channels_last)
     average = common.Average(net, args.average)
     optimiser = torch.optim.Adam(net.parameters(), args.rate, betas=(0.9, 0.99), fused=True)
@@ -136,7 +139,7 @@ def train(args, net, batch, objective, initialise=None, note=""):
     mean, told = None, 0.0
 
     def keep():
-        common.save(last, net=net.state_dict(), average=average.net.state_dict(), optimiser=optimiser.state_dict(), step=step, spent=clock.spent())
+        common.save(last, net=net.state_dict(), average=average.net.state_dict(), optimiser=optimiser.state_dict(), step=step, spent=clock.spent(), note=vars(note) if isinstance(note, Classes) else {})
 
     while (progress := clock.progress(step)) < 1:
         for group in optimiser.param_groups:

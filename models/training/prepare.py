@@ -126,6 +126,8 @@ def grounds(packed, args):
         for rgb, matte in zip(images, mattes):
             found += empty_strips(rgb, matte)
     np.save(Path(args.cache) / "grounds.npy", np.stack(found))
+    licensed = Path(args.cache) / sets.LICENSED
+    licensed.touch() if args.licensed_only else licensed.unlink(missing_ok=True)
     print("grounds", len(found))
 
 

@@ -34,12 +34,16 @@ SETS = [
     Set("cats", "public domain / MIT", 0.03, True),
 ]
 BACKGROUNDS = "clean-photos"  # crops of these without a subject become new grounds
+LICENSED = "grounds.licensed"  # beside packed grounds that are of sets with a stated licence alone
 EXTRA_WEIGHT = 0.2  # of each folder given with --extra
 
 
 def chosen(licensed_only=False, extra=()):
     """The sets to use: all, or those with a stated licence, and extra folders of pairs."""
     sets = [s for s in SETS if not (licensed_only and s.licence == "none")]
+    for e in extra:
+        if Path(e).name in {s.name for s in SETS}:
+            raise SystemExit(f"--extra {e}: a set of that name is known, and packed under it")
     return sets + [Set(str(Path(e)), "stated by whoever adds it", EXTRA_WEIGHT, True) for e in extra]
 
 
