@@ -22,6 +22,7 @@ from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, Q
 import sets
 from export import halve, publish
 from pictures import PHOTOS, draw, photos
+from restore_net import FLOATING
 
 SEED = 11
 # Of the values of an activation, those beyond are clipped: a few large ones would cost all others their precision.
@@ -38,9 +39,9 @@ def cutout(chance, root, licensed_only):
 
 
 def restore(chance, root, _):
-    from train_restore import sample
+    from train_restore import reduced, sample
 
-    pictures = photos(root / "clean-photos", (1.0, 0.5), 320)
+    pictures = reduced(root / "clean-photos", 320)
     for _ in range(40):
         yield planes(sample(chance, pictures, 256)[0])
 
@@ -82,13 +83,13 @@ class Task:
     # Names of layers that stay as they are; `first` and `last` are those of the graph.
     keep: tuple
     # Which operators; all where None. Where layers add a little to a picture, the sums stay as they are.
-    operators: tuple | None = ("Conv",)
+    operators: tuple | None = ("Conv", "Relu")
     method: CalibrationMethod = CalibrationMethod.Percentile
 
 
 TASKS = {
     "cutout": Task(cutout, ("first", "*refine.3/second*", "last"), None, CalibrationMethod.MinMax),
-    "restore": Task(restore, ("first", "*before*", "*down1*", "*up1*", "*after*", "*gate*", "last")),
+    "restore": Task(restore, tuple(f"/{name}/*" for name in FLOATING)),
     "scratch": Task(scratch, ("first", "last")),
     "inpaint": Task(inpaint, ("first", "last")),
     "upscale2": Task(upscale(2), ("first", "last")),
@@ -123,6 +124,29 @@ def kept(graph, patterns):
     return [n for n in names if any(fnmatch(n, ends.get(p, p)) for p in patterns)]
 
 
+def keep_sums(path):
+    """What adds to a picture or a branch, and what stays in floating point, takes what was there before it was rounded for a convolution."""
+    model = onnx.load(path)
+    nodes = model.graph.node
+    makers = {name: node for node in nodes for name in node.output}
+
+    def is_made_by(name, operator):
+        return name in makers and makers[name].op_type == operator
+
+    eight = {n.output[0] for n in nodes if n.op_type == "Conv" and all(is_made_by(name, "DequantizeLinear") for name in n.input[:2])}
+    exact = {}
+    for node in nodes:
+        if node.op_type == "DequantizeLinear" and is_made_by(node.input[0], "QuantizeLinear"):
+            source = makers[node.input[0]].input[0]
+            if source not in eight:
+                exact[node.output[0]] = source
+    for node in nodes:
+        if node.output[0] not in eight and node.op_type not in ("QuantizeLinear", "DequantizeLinear"):
+            for i, name in enumerate(node.input):
+                node.input[i] = exact.get(name, name)
+    onnx.save(model, path)
+
+
 def quantise(task, model, out, root, licensed_only):
     with tempfile.TemporaryDirectory() as folder:
         plain, partial = Path(folder) / "plain.onnx", f"{out}.part"
@@ -132,8 +156,10 @@ def quantise(task, model, out, root, licensed_only):
             plain, partial, Reader(task, graph.input[0].name, root, licensed_only), quant_format=QuantFormat.QDQ, per_channel=True,
             reduce_range=True, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
             op_types_to_quantize=task.operators, calibrate_method=task.method, nodes_to_exclude=kept(graph, task.keep),
-            extra_options={"CalibPercentile": PERCENTILE},
+            extra_options={"CalibPercentile": PERCENTILE, "CalibTensorRangeSymmetric": False},
         )
+        if task.operators:
+            keep_sums(partial)
         halve(partial)
         publish(partial, out)
 

@@ -7,6 +7,10 @@ import torch.nn.functional as F
 
 from warmstart import by_name, folded_convolutions
 
+# What is not computed in 8 bits: the ends, where a level is one of the picture, the gate, and the ways between half and a
+# quarter of the resolution, where changing the arithmetic and its layout of memory takes longer than 8 bits save.
+FLOATING = ("first", "down1", "up1", "gate", "last")
+
 
 def conv(before, after, size=3):
     return nn.Conv2d(before, after, size, padding=size // 2)
@@ -29,10 +33,10 @@ class Restore(nn.Module):
     finds no damage it closes, which keeps a clean picture clean without costing strength elsewhere.
     """
 
-    def __init__(self, width=32, deep=64, deeper=128, quarter=(2, 3), eighth=4):
+    def __init__(self, width=32, deep=64, deeper=128, half=(3, 5), quarter=(2, 3), eighth=4):
         super().__init__()
         self.first = conv(12, width)
-        self.before = nn.Sequential(*[Residual(width) for _ in range(2)])
+        self.before = nn.Sequential(*[Residual(width) for _ in range(half[0])])
         self.down1 = nn.Conv2d(width, deep, 2, 2)
         self.quarter1 = nn.Sequential(*[Residual(deep) for _ in range(quarter[0])])
         self.down2 = nn.Conv2d(deep, deeper, 2, 2)
@@ -40,7 +44,7 @@ class Restore(nn.Module):
         self.up2 = conv(deeper, 4 * deep, 1)
         self.quarter2 = nn.Sequential(*[Residual(deep) for _ in range(quarter[1])])
         self.up1 = conv(deep, 4 * width, 1)
-        self.after = nn.Sequential(*[Residual(width) for _ in range(2)])
+        self.after = nn.Sequential(*[Residual(width) for _ in range(half[1])])
         self.last = conv(width, 12)
         self.gate = nn.Sequential(conv(deeper, 16), nn.ReLU(), conv(16, 1))
         nn.init.normal_(self.up1.weight, std=1e-3)  # the branch begins silent, the gate open
@@ -65,9 +69,9 @@ class Restore(nn.Module):
 
 
 def load_file(net, path):
-    """Weights of an ONNX file: of this net, or of the first one, which had the chain alone."""
+    """Weights of an ONNX file: of this net, which may have fewer blocks, or of the first one, which had the chain alone."""
     source = folded_convolutions(path)
-    chain = [net.first, *[c for block in (*net.before, *net.after) for c in (block.a, block.b)], net.last]
+    chain = [net.first, *[c for block in (*net.before[:2], *net.after[:2]) for c in (block.a, block.b)], net.last]
     mine = by_name(net, [name for name, *_ in source]) or chain
     if len(source) != len(mine):
         raise SystemExit(f"{path}: {len(source)} convolutions, expected {len(mine)}")
@@ -75,6 +79,10 @@ def load_file(net, path):
         for conv, (_, weight, bias) in zip(mine, source):
             conv.weight.copy_(torch.from_numpy(weight.copy()))
             conv.bias.copy_(torch.from_numpy(bias.copy()))
+        for block in net.modules():
+            if isinstance(block, Residual) and not any(block.a is conv for conv in mine):  # a new one begins as nothing
+                block.b.weight.zero_()
+                block.b.bias.zero_()
 
 
 def widened(value, mine):
@@ -94,5 +102,5 @@ def load_run(net, path):
         if name not in theirs and ".b." in name:  # a new block
             value.zero_()
     missing, unknown = net.load_state_dict({name: widened(value, mine[name].clone()) for name, value in theirs.items() if name in mine}, strict=False)
-    if set(theirs) - set(mine) or unknown or not all(name.startswith(("quarter", "eighth")) for name in missing):
+    if set(theirs) - set(mine) or unknown or not all(name.startswith(("before", "quarter", "eighth", "after")) for name in missing):
         raise SystemExit(f"{path}: another net")

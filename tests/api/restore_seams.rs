@@ -30,7 +30,25 @@ fn apart(whole: &RgbImage, own: &RgbImage, (left, top, ..): Part, border: u32) -
     (most, count)
 }
 
-/// Few pixels differ, by one; of tiles that overlap by 64 px 3 in 100 do, by up to two.
+/// The mean of what the two say differently over any square of so many pixels, at most.
+fn step(whole: &RgbImage, own: &RgbImage, (left, top, ..): Part, border: u32, side: u32) -> f64 {
+    let (width, height) = own.dimensions();
+    let within = |length: u32| (border..length - border - side).step_by(side as usize);
+    let squares = within(height).flat_map(|y| within(width).map(move |x| (x, y)));
+    let mean = |(x, y): (u32, u32)| {
+        let sum = |picture: &RgbImage, x, y| {
+            let square = imageops::crop_imm(picture, x, y, side, side).to_image();
+            square.iter().map(|v| f64::from(*v)).sum::<f64>()
+        };
+        let apart = sum(whole, x + left, y + top) - sum(own, x, y);
+        apart.abs() / f64::from(3 * side * side)
+    };
+    squares.map(mean).fold(0.0, f64::max)
+}
+
+/// The net computes in 8 bits, and rounds a tile that was cut elsewhere otherwise: single pixels
+/// differ, by two at most (6 of tiles that overlap by 32 px). What could be seen is an edge, along
+/// which they differ alike: the mean of any 16 x 16 is the same within a quarter of a level.
 #[test]
 fn tiles_of_denoising_leave_no_seam() {
     let server = spawn(&[]);
@@ -41,7 +59,10 @@ fn tiles_of_denoising_leave_no_seam() {
     let all = pixels(&server, query, &whole);
     let own = pixels(&server, query, &part(&whole, at));
     let (most, count) = apart(&all, &own, at, 88);
-    assert!(most <= 1 && count < at.2 * at.3 / 100, "{most}, {count}");
+    assert!(most <= 2 && count < at.2 * at.3 / 4, "{most}, {count}");
+    let step = step(&all, &own, at, 88, 16);
+    println!("{step:.3} in the mean");
+    assert!(step < 0.25, "{step}");
     server.assert_books_balance();
 }
 
