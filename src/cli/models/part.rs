@@ -135,8 +135,10 @@ mod tests {
 
     #[test]
     fn a_lock_is_of_the_name_and_not_of_what_had_it_before() {
-        let folder = tempfile::tempdir().unwrap();
-        let (path, other) = (folder.path().join("a.part"), folder.path().join("a.onnx"));
+        let name = format!("safelight-part-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir_all(&folder).unwrap();
+        let (path, other) = (folder.join("a.part"), folder.join("a.onnx"));
         let file = File::create(&path).unwrap();
         assert!(is_at(&file, &path).unwrap());
         fs::rename(&path, &other).unwrap();
@@ -144,5 +146,6 @@ mod tests {
         let newer = Part::open(&path).unwrap();
         assert!(!is_at(&file, &path).unwrap(), "and this is the part");
         assert!(is_at(&newer.file, &path).unwrap());
+        fs::remove_dir_all(folder).unwrap();
     }
 }

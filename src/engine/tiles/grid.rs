@@ -238,8 +238,8 @@ mod tests {
         let entry = entry("restore");
         let all = tiles(1152, 864, &entry);
         let areas: Vec<_> = all.iter().map(Tile::area).collect();
-        assert_eq!(areas, [664 * 864; 2], "squares of 592 take 1.38 MP");
+        assert_eq!(areas, [664 * 520; 4], "squares of 512 take 1.56 MP");
         assert_eq!(tiles(600, 600, &entry).len(), 1, "what fits is not divided");
-        assert_eq!(tiles(1776, 592, &entry).len() % 2, 0, "two at a time");
+        assert_eq!(tiles(1536, 512, &entry).len() % 2, 0, "two at a time");
     }
 }
