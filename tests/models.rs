@@ -12,6 +12,8 @@ mod published;
 mod pull;
 #[path = "models/quality.rs"]
 mod quality;
+#[path = "models/quality_tasks.rs"]
+mod quality_tasks;
 #[path = "models/rembg.rs"]
 mod rembg;
 #[path = "models/served.rs"]

@@ -22,7 +22,7 @@ use std::{
 };
 
 pub use faces::Face;
-pub use kind::Subject;
+pub use kind::{KINDS, Subject};
 pub use session::LIBRARY;
 
 use library::Place;

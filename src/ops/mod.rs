@@ -22,9 +22,10 @@ use std::time::Duration;
 use options::{Enhance, Options, RemoveBackground, Restore, Spec, Transform};
 pub use plan::{OPS, Outline, Plan, Recipe};
 use restore::MASK;
-pub use restore::Report;
+pub use restore::{FACE_STRENGTH, Report};
 pub use shape::{Limits, Sampled, Shape};
 use transform::WATERMARK;
+pub use transform::grayscale;
 
 use crate::{
     cancel::Cancel,

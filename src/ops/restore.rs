@@ -346,7 +346,8 @@ impl Work {
                 true => Ok((frame, 0)),
                 false => {
                     let cancel = cancel.part(0.1, 1.0);
-                    let better = engine.restore_faces(None, frame, &faces, FACES, &cancel)?;
+                    let better =
+                        engine.restore_faces(None, frame, &faces, FACE_STRENGTH, &cancel)?;
                     Ok((better, faces.len()))
                 }
             }
@@ -369,4 +370,4 @@ impl Work {
 const LEAST_BLUR: f32 = 0.6;
 
 /// How much of a restored face is taken. Such nets make skin smoother than it was.
-const FACES: f32 = 0.8;
+pub const FACE_STRENGTH: f32 = 0.8;

@@ -10,7 +10,7 @@ use super::{
 };
 
 /// The cells of the rows of a table, without its head.
-fn table(text: &str) -> Vec<Vec<String>> {
+pub(super) fn table(text: &str) -> Vec<Vec<String>> {
     let cells = |line: &str| {
         let inner = line.trim_matches('|').split('|');
         inner.map(|cell| cell.trim().to_owned()).collect()

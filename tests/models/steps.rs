@@ -36,7 +36,7 @@ fn png(picture: impl Into<image::DynamicImage>) -> Vec<u8> {
 }
 
 /// A net that maps each value `v` of a channel to `scale * v + shift`.
-fn mapping(side: i64, scale: [f32; 3], shift: [f32; 3]) -> Vec<u8> {
+pub(super) fn mapping(side: i64, scale: [f32; 3], shift: [f32; 3]) -> Vec<u8> {
     let shape = [1, 3, side, side];
     Onnx::default()
         .input("image", F32, &shape)
@@ -49,7 +49,7 @@ fn mapping(side: i64, scale: [f32; 3], shift: [f32; 3]) -> Vec<u8> {
 }
 
 /// Slopes of three colours, with no noise, block or fading in them.
-fn slopes(width: u32, height: u32) -> RgbImage {
+pub(super) fn slopes(width: u32, height: u32) -> RgbImage {
     RgbImage::from_fn(width, height, |x, y| {
         let (u, v) = (255 * x / (width - 1), 255 * y / (height - 1));
         Rgb([u as u8, v as u8, ((2 * u + v) / 3) as u8])
@@ -140,7 +140,7 @@ fn colours_are_laid_on_the_lightness_and_the_detail_of_the_picture() {
 /// contract with that face, or with none.
 const FACE: (f32, f32, f32) = (210.0, 130.0, 190.0);
 
-fn detector(found: bool) -> Vec<u8> {
+pub(super) fn detector(found: bool) -> Vec<u8> {
     // The template of FFHQ.
     const POINTS: [(f32, f32); 5] = [
         (0.3769, 0.4686),

@@ -19,7 +19,7 @@ pub fn command() -> Command {
                 .required(true)
                 .action(ArgAction::Append)
                 .value_parser(value_parser!(PathBuf))
-                .help("Folder of pictures; for mattes NAME.jpg or NAME.webp with its mask NAME.png"),
+                .help("Folder of pictures; for mattes NAME.jpg or NAME.webp with its mask NAME.png; for kind it is named after what they show"),
         )
         .arg(
             Arg::new("masks")
@@ -28,7 +28,7 @@ pub fn command() -> Command {
                 .action(ArgAction::Append)
                 .conflicts_with("degraded")
                 .value_parser(value_parser!(PathBuf))
-                .help("Masks NAME.png of the pictures in --pairs, one folder for each of those: of mattes, of damage (scratch), of holes (inpaint)"),
+                .help("Masks NAME.png of the pictures in --pairs, one folder for each of those: of mattes, of damage (scratch), of holes (inpaint), of faces (face-detect)"),
         )
         .arg(
             Arg::new("limit")
@@ -43,7 +43,7 @@ pub fn command() -> Command {
                 .value_name("KIND:LEVEL")
                 .action(ArgAction::Append)
                 .value_parser(value_parser!(Damage))
-                .help("What is done to the pictures first: noise:SIGMA, jpeg:QUALITY, blur:SIGMA, clean"),
+                .help("What is done to the pictures first: noise:SIGMA, jpeg:QUALITY, blur:SIGMA, grey, clean"),
         )
         .arg(
             Arg::new("degraded")

@@ -7,6 +7,7 @@ use crate::{
     codec::{self, Encoded, Encoding, PictureLimits},
     error::Error,
     frame::{Frame, Mask},
+    ops,
 };
 
 /// One kind of damage.
@@ -18,6 +19,8 @@ pub enum Damage {
     Jpeg(u8),
     /// A Gaussian blur of this standard deviation.
     Blur(f64),
+    /// No colour: the grey of its luma.
+    Grey,
     /// None: what a model does to a picture that needs nothing.
     Clean,
 }
@@ -26,9 +29,11 @@ impl FromStr for Damage {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || "expected noise:SIGMA, jpeg:QUALITY, blur:SIGMA or clean".to_owned();
-        if text == "clean" {
-            return Ok(Self::Clean);
+        let wrong = || "expected noise:SIGMA, jpeg:QUALITY, blur:SIGMA, grey or clean".to_owned();
+        match text {
+            "clean" => return Ok(Self::Clean),
+            "grey" => return Ok(Self::Grey),
+            _ => {}
         }
         let (kind, level) = text.split_once(':').ok_or_else(wrong)?;
         let level: f64 = level.parse().map_err(|_| wrong())?;
@@ -47,6 +52,7 @@ impl std::fmt::Display for Damage {
             Self::Noise(level) => write!(f, "noise {level}"),
             Self::Jpeg(level) => write!(f, "JPEG {level}"),
             Self::Blur(level) => write!(f, "blur {level}"),
+            Self::Grey => f.write_str("grey"),
             Self::Clean => f.write_str("clean"),
         }
     }
@@ -61,6 +67,7 @@ impl Damage {
         let mut frame = clean.clone();
         match self {
             Self::Clean => {}
+            Self::Grey => ops::grayscale(&mut frame),
             Self::Noise(sigma) => {
                 let mut chance = Chance(seed);
                 for sample in frame.data_mut() {
@@ -208,11 +215,14 @@ mod tests {
         for (text, shown) in [
             ("noise:25", "noise 25"),
             ("jpeg:20", "JPEG 20"),
+            ("grey", "grey"),
             ("clean", "clean"),
         ] {
             assert_eq!(text.parse::<Damage>().unwrap().to_string(), shown);
         }
-        for wrong in ["noise", "clean:1", "jpeg:0", "rain:3", "blur:x", ""] {
+        for wrong in [
+            "noise", "clean:1", "grey:1", "jpeg:0", "rain:3", "blur:x", "",
+        ] {
             assert!(wrong.parse::<Damage>().is_err(), "{wrong}");
         }
         let share = |mask: &Mask| mask.data().iter().filter(|v| **v > 0).count();

@@ -121,6 +121,22 @@ pub fn psnr(found: &Frame, truth: &Frame, counts: impl Fn(usize) -> bool) -> f64
     }
 }
 
+/// How colourful a picture looks; 0 is grey, 109 extremely (Hasler and Suesstrunk 2003, their M3).
+pub fn colourfulness(frame: &Frame) -> f64 {
+    let n = frame.layout().channels();
+    let (mut sums, mut squares) = ([0.0; 2], [0.0; 2]);
+    for pixel in frame.data().chunks_exact(n) {
+        let [r, g, b] = [0, 1, 2].map(|c: usize| f64::from(pixel[c.min(n - 1)]));
+        for (k, value) in [r - g, (r + g) / 2.0 - b].into_iter().enumerate() {
+            sums[k] += value;
+            squares[k] += value * value;
+        }
+    }
+    let mean = sums.map(|sum| sum / frame.pixels() as f64);
+    let spread = |k: usize| squares[k] / frame.pixels() as f64 - mean[k] * mean[k];
+    (spread(0) + spread(1)).max(0.0).sqrt() + 0.3 * mean[0].hypot(mean[1])
+}
+
 /// PSNR before and after, SSIM before and after.
 pub fn compared(clean: &Frame, before: &Frame, after: &Frame) -> Row {
     let psnr = |frame| psnr(frame, clean, |_| true);
@@ -232,6 +248,23 @@ mod tests {
         let none = Mask::new(200, 100, vec![0; 20_000]);
         assert_eq!(matte(&none, &square(50)).boundary, 0.0);
         assert_eq!(overlap(&none, &none), 1.0);
+    }
+
+    #[test]
+    fn colourfulness_is_the_spread_and_the_mean_of_two_opponent_colours() {
+        let of = |a: [u8; 4], b: [u8; 4]| {
+            let mut frame = Frame::filled(10, 10, Layout::Rgb, a);
+            let half = frame.data().len() / 2;
+            for pixel in frame.data_mut()[half..].chunks_exact_mut(3) {
+                pixel.copy_from_slice(&b[..3]);
+            }
+            colourfulness(&frame)
+        };
+        assert_eq!(of([90; 4], [200; 4]), 0.0);
+        // Red less green is 100 and -100, yellow less blue 50 throughout.
+        let (red, green) = ([100, 0, 0, 255], [0, 100, 0, 255]);
+        assert!((of(red, green) - (100.0 + 0.3 * 50.0)).abs() < 1e-9);
+        assert!((of(red, red) - 0.3 * 100f64.hypot(50.0)).abs() < 1e-9);
     }
 
     #[test]

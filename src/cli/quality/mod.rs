@@ -3,58 +3,36 @@
 
 mod command;
 mod damage;
+mod measure;
 mod metrics;
 mod pairs;
 
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
-    time::Instant,
 };
 
 use clap::{ArgMatches, FromArgMatches};
 
 use super::{Failure, print, tell, tell_notes};
 use crate::{
-    cancel::Cancel,
     config::EngineSettings,
     engine::{
         Engine, Loading,
         manifest::{Entry, Task},
     },
-    error::Error,
-    frame::{Filter, Frame, Mask},
-    observe::{Metrics, Stages},
-    ops::{self, Context, Kind, Recipe, Source},
+    observe::Metrics,
 };
 pub(super) use command::command;
 use damage::Damage;
-use metrics::Row;
-use pairs::{Other, Pair, channel};
+use pairs::Other;
 
 pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     let settings =
         EngineSettings::from_arg_matches(matches).map_err(|e| Failure::Usage(e.to_string()))?;
     let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
     let engine = Engine::open(&settings, metrics, Loading::OnDemand).map_err(Failure::Failed)?;
-    let name = match &settings.models.model[..] {
-        [] => None,
-        [one] => Some(one.name.as_str()),
-        more => {
-            let count = more.len();
-            return Err(Failure::Usage(format!(
-                "one model is measured at a time; --model names {count}"
-            )));
-        }
-    };
-    let entry = match name {
-        Some(name) => engine
-            .models()
-            .map(|model| model.entry)
-            .find(|entry| entry.name == name),
-        None => engine.entry(Task::Cutout, None).ok(),
-    };
-    let entry = entry.ok_or_else(|| Failure::Usage("name --model NAME".to_owned()))?;
+    let entry = measured(&engine, &settings)?;
     let bench = Bench {
         engine: &engine,
         entry,
@@ -88,8 +66,24 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
         }
         Ok(given)
     };
-    let degraded = with("degraded", &[Task::Restore, Task::Deblur, Task::Upscale])?;
-    let masks = with("masks", &[Task::Cutout, Task::Scratch, Task::Inpaint])?;
+    let degraded = with(
+        "degraded",
+        &[
+            Task::Restore,
+            Task::Deblur,
+            Task::Upscale,
+            Task::Colorize,
+            Task::FaceRestore,
+        ],
+    )?;
+    let masks = with(
+        "masks",
+        &[Task::Cutout, Task::Scratch, Task::Inpaint, Task::FaceDetect],
+    )?;
+    if entry.task == Task::FaceDetect && masks.is_empty() {
+        let why = "a model for face-detect is measured with --masks, white where faces are";
+        return Err(Failure::Usage(why.to_owned()));
+    }
     for (i, folder) in clean.iter().enumerate() {
         let other = match (masks.get(i), degraded.get(i)) {
             (Some(masks), _) => Other::Mask(Some(masks)),
@@ -109,6 +103,33 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
         print(&table)?;
     }
     Ok(())
+}
+
+/// The model that is measured: the one that is named, beside those that it cannot do without.
+fn measured<'a>(engine: &'a Engine, settings: &EngineSettings) -> Result<&'a Entry, Failure> {
+    let named = settings.models.model.iter().map(|spec| &spec.name);
+    let named: Vec<_> = named
+        .filter_map(|name| engine.models().map(|m| m.entry).find(|e| e.name == *name))
+        .collect();
+    let helps = |task| match task {
+        Task::FaceRestore => Some(Task::FaceDetect),
+        Task::Kind => Some(Task::Cutout),
+        _ => None,
+    };
+    let mut alone = named
+        .iter()
+        .filter(|entry| !named.iter().any(|e| helps(e.task) == Some(entry.task)));
+    match (settings.models.model.len(), alone.next(), alone.next()) {
+        (0, ..) => {
+            let usual = engine.entry(Task::Cutout, None);
+            usual.map_err(|_| Failure::Usage("name --model NAME".to_owned()))
+        }
+        (_, Some(entry), None) => Ok(entry),
+        (1, ..) => Err(Failure::Usage("name --model NAME".to_owned())),
+        (count, ..) => Err(Failure::Usage(format!(
+            "one model is measured at a time; --model names {count}"
+        ))),
+    }
 }
 
 struct Bench<'a> {
@@ -139,6 +160,10 @@ impl Bench<'_> {
             _ => None,
         };
         let (columns, damages) = self.plan(degraded.is_some())?;
+        let kind = match self.entry.task {
+            Task::Kind => Some(measure::kind(folder)?),
+            _ => None,
+        };
         let mut lines = Vec::new();
         if first {
             lines.push(format!(
@@ -154,7 +179,7 @@ impl Bench<'_> {
             let (mut sums, mut seconds) = (vec![0.0; columns.len()], 0.0);
             for (i, pair) in pairs.iter().enumerate() {
                 let (row, took) = self
-                    .picture(pair, damage, i as u64)
+                    .picture(pair, damage, i as u64, kind)
                     .map_err(|e| format!("{}: {e}", pair.picture.display()))?;
                 seconds += took;
                 for (sum, value) in sums.iter_mut().zip(row) {
@@ -166,10 +191,10 @@ impl Bench<'_> {
                 .iter()
                 .zip(&columns)
                 .map(|(sum, column)| {
-                    let digits = if column.starts_with("PSNR") || *column == "SAD" {
-                        2
-                    } else {
-                        4
+                    let two = ["PSNR", "SAD", "faces", "colourfulness"];
+                    let digits = match two.iter().any(|name| column.starts_with(name)) {
+                        true => 2,
+                        false => 4,
                     };
                     format!("{:.digits$}", sum / n)
                 })
@@ -194,8 +219,24 @@ impl Bench<'_> {
     /// `degraded` already.
     fn plan(&self, degraded: bool) -> Result<(Vec<&'static str>, Vec<Option<Damage>>), String> {
         const PICTURE: [&str; 4] = ["PSNR before", "PSNR after", "SSIM before", "SSIM after"];
+        const COLOURS: [&str; 4] = [
+            "PSNR before",
+            "PSNR after",
+            "colourfulness after",
+            "colourfulness of the truth",
+        ];
+        const FACES: [&str; 3] = [
+            "faces",
+            "PSNR in the faces before",
+            "PSNR in the faces after",
+        ];
         if degraded {
-            return Ok((PICTURE.to_vec(), vec![None]));
+            let columns = match self.entry.task {
+                Task::Colorize => COLOURS.to_vec(),
+                Task::FaceRestore => FACES.to_vec(),
+                _ => PICTURE.to_vec(),
+            };
+            return Ok((columns, vec![None]));
         }
         let given: Vec<_> = self.damages.iter().copied().map(Some).collect();
         let or = |other: Vec<Option<Damage>>| {
@@ -224,158 +265,13 @@ impl Bench<'_> {
                 or(vec![None]),
             ),
             Task::Scratch => (vec!["IoU"], or(vec![None])),
-            Task::Colorize | Task::FaceDetect | Task::FaceRestore | Task::Kind => {
-                return Err(format!(
-                    "a model for {} has no measure here",
-                    self.entry.task.name()
-                ));
+            Task::Colorize => (COLOURS.to_vec(), or(vec![Some(Damage::Grey)])),
+            Task::FaceDetect => (vec!["faces", "IoU"], or(vec![None])),
+            Task::FaceRestore => {
+                let usual = [Damage::Blur(2.0), Damage::Jpeg(20)];
+                (FACES.to_vec(), or(usual.map(Some).to_vec()))
             }
+            Task::Kind => (vec!["right"], or(vec![None])),
         })
-    }
-
-    /// The figures of one picture, and the seconds of the work.
-    fn picture(
-        &self,
-        pair: &Pair,
-        damage: Option<Damage>,
-        seed: u64,
-    ) -> Result<(Row, f64), String> {
-        let clean = pairs::read(&pair.picture)?;
-        let (mut mask, mut other) = (None, None);
-        if let Some(file) = &pair.other {
-            match self.entry.task {
-                Task::Cutout | Task::Scratch | Task::Inpaint => {
-                    mask = Some(pairs::mask(file, &clean)?);
-                }
-                _ => other = Some(pairs::read(file)?),
-            }
-        }
-        if let Some(other) = &other {
-            pairs::fits(other, &clean, self.entry.factor)?;
-        }
-        let run = || -> Result<(Row, f64), Error> {
-            let damaged = match damage {
-                Some(damage) => damage.apply(&clean, seed)?,
-                None => clean.clone(),
-            };
-            match (self.entry.task, mask) {
-                (Task::Cutout, Some(mask)) => self.matte(damaged, &mask),
-                (_, mask) => self.better(&clean, other.unwrap_or(damaged), mask, seed),
-            }
-        };
-        run().map_err(|e| e.to_string())
-    }
-
-    fn matte(&self, frame: Frame, truth: &Mask) -> Result<(Row, f64), Error> {
-        let frame = frame.resized(truth.width(), truth.height(), Filter::Box);
-        let refine = self.refine.to_string();
-        let options = [
-            ("output", "mask"),
-            ("model", self.entry.name.as_str()),
-            ("refine", &refine),
-        ];
-        let recipe = Recipe::Single(Kind::RemoveBackground);
-        let plan = recipe.plan(options)?.ok_or(Error::Internal)?;
-        let mut context = Context {
-            engine: self.engine,
-            cancel: &Cancel::new(),
-            stages: &mut Stages::default(),
-            files: Vec::new(),
-            limits: ops::Limits {
-                max_pixels: u64::MAX,
-                max_side: u32::MAX,
-            },
-            source: Source::default(),
-        };
-        let start = Instant::now();
-        let found = plan.apply(frame, &mut context)?.frame;
-        let seconds = start.elapsed().as_secs_f64();
-        let score = metrics::matte(&channel(&found), truth);
-        Ok((
-            vec![score.iou, score.mae, score.boundary, score.sad],
-            seconds,
-        ))
-    }
-
-    /// `given` are the holes, or the damage that is in the picture; where it is missing, it is made.
-    fn better(
-        &self,
-        clean: &Frame,
-        damaged: Frame,
-        given: Option<Mask>,
-        seed: u64,
-    ) -> Result<(Row, f64), Error> {
-        let (task, name, cancel) = (
-            self.entry.task,
-            Some(self.entry.name.as_str()),
-            &Cancel::new(),
-        );
-        let (width, height) = (clean.width(), clean.height());
-        let start = Instant::now();
-        match task {
-            Task::Upscale => {
-                let factor = self.entry.factor;
-                let (w, h) = ((width / factor).max(1), (height / factor).max(1));
-                let whole = crate::frame::Rect {
-                    x: 0,
-                    y: 0,
-                    width: (w * factor).min(width),
-                    height: (h * factor).min(height),
-                };
-                let clean = clean.cropped(whole);
-                // One that was given degraded is small already.
-                let small = match (damaged.width(), damaged.height()) == (width, height) {
-                    true => damaged.cropped(whole).resized(w, h, Filter::Bicubic),
-                    false => damaged,
-                };
-                let before = small.resized(whole.width, whole.height, Filter::Lanczos3);
-                let start = Instant::now();
-                let after = self.engine.upscale(name, &small, factor, cancel)?;
-                let seconds = start.elapsed().as_secs_f64();
-                Ok((
-                    metrics::compared(
-                        &clean,
-                        &before,
-                        &after.resized(whole.width, whole.height, Filter::Box),
-                    ),
-                    seconds,
-                ))
-            }
-            Task::Inpaint => {
-                let holes = match given {
-                    Some(mask) => pairs::sized(mask, width, height),
-                    None => damage::scratches(width, height, seed),
-                };
-                let before = damage::marked(&damaged, &holes);
-                let after = self
-                    .engine
-                    .inpaint(name, before.clone(), holes.clone(), cancel)?;
-                let seconds = start.elapsed().as_secs_f64();
-                let inside = |i: usize| holes.data()[i] > 0;
-                let score = |frame| metrics::psnr(frame, clean, inside);
-                Ok((vec![score(&before), score(&after)], seconds))
-            }
-            Task::Scratch => {
-                let made = given.is_none();
-                let truth = match given {
-                    Some(mask) => pairs::sized(mask, width, height),
-                    None => damage::scratches(width, height, seed),
-                };
-                let damaged = match made {
-                    true => damage::marked(&damaged, &truth),
-                    false => damaged,
-                };
-                let found = self.engine.damage(name, &damaged, cancel)?;
-                let seconds = start.elapsed().as_secs_f64();
-                Ok((vec![metrics::overlap(&found, &truth)], seconds))
-            }
-            _ => {
-                let after = self
-                    .engine
-                    .restore(task, name, damaged.clone(), 1.0, cancel)?;
-                let seconds = start.elapsed().as_secs_f64();
-                Ok((metrics::compared(clean, &damaged, &after), seconds))
-            }
-        }
     }
 }
