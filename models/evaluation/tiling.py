@@ -36,7 +36,7 @@ def main():
         return session.run(None, {session.get_inputs()[0].name: np.ascontiguousarray(part)})[0][0]
 
     whole, k = run(x), args.scale
-    for overlap in (8, 16, 24, 32, 48, 64, 80, 88, 96, 104, 128):
+    for overlap in (8, 16, 24, 32, 48, 64, 80, 88, 96, 104, 128, 144):
         if overlap % args.multiple:
             continue
         start = 160 - overlap

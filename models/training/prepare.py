@@ -127,7 +127,9 @@ def grounds(packed, args):
             found += empty_strips(rgb, matte)
     np.save(Path(args.cache) / "grounds.npy", np.stack(found))
     licensed = Path(args.cache) / sets.LICENSED
-    licensed.touch() if args.licensed_only else licensed.unlink(missing_ok=True)
+    licensed.unlink(missing_ok=True)
+    if args.licensed_only:
+        licensed.touch()
     print("grounds", len(found))
 
 

@@ -28,9 +28,10 @@ class Residual(nn.Module):
 class Restore(nn.Module):
     """RGB 0..1, n x 3 x h x w with h and w multiples of 8, to the same, to be clamped.
 
-    The chain is the project's first net. The branch sees further at little cost: it tells noise from
-    texture. The gate, from its deepest level, scales the correction of each neighbourhood: where it
-    finds no damage it closes, which keeps a clean picture clean without costing strength elsewhere.
+    The chain is the project's first net, with blocks added at the end of each of its halves. The branch
+    sees further at little cost: it tells noise from texture. The gate, from its deepest level, scales the
+    correction of each neighbourhood: where it finds no damage it closes, which keeps a clean picture clean
+    without costing strength elsewhere.
     """
 
     def __init__(self, width=32, deep=64, deeper=128, half=(3, 5), quarter=(2, 3), eighth=4):

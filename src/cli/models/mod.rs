@@ -80,8 +80,10 @@ fn named<'a>(library: &'a Library, matches: &ArgMatches) -> Result<Vec<&'a Entry
         .map(|name| {
             library.entry(name).ok_or_else(|| {
                 let known: Vec<_> = library.entries().map(|e| e.name.as_str()).collect();
-                let known = known.join(", ");
-                Failure::Usage(format!("{name} is not known; known are {known}"))
+                Failure::Usage(format!(
+                    "{name} is not known; known are {}",
+                    known.join(", ")
+                ))
             })
         })
         .collect()

@@ -1,9 +1,6 @@
 //! `Origin`: where a file can come from, as the operator or the catalogue writes it.
 
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-};
+use std::{fmt, path::PathBuf};
 
 /// A file on this machine, or one that a server has.
 pub enum Origin {
@@ -26,12 +23,6 @@ impl Origin {
             Some((scheme, rest)) if scheme == "file" => Self::File(PathBuf::from(rest)),
             _ => Self::File(PathBuf::from(text)),
         }
-    }
-}
-
-impl From<&Path> for Origin {
-    fn from(file: &Path) -> Self {
-        Self::File(file.to_owned())
     }
 }
 

@@ -113,7 +113,7 @@ impl Pull<'_> {
         if origins.is_empty() {
             // What rembg has already is not fetched again.
             if let Place::Rembg(file) = library.place(entry) {
-                origins.push(file.as_path().into());
+                origins.push(Origin::File(file));
             }
             origins.extend(entry.urls.iter().map(|url| Origin::new(url)));
         }
