@@ -4,6 +4,8 @@ mod common;
 
 #[path = "models/contracts.rs"]
 mod contracts;
+#[path = "models/installed.rs"]
+mod installed;
 #[path = "models/proxies.rs"]
 mod proxies;
 #[path = "models/published.rs"]
@@ -80,6 +82,17 @@ fn models_are_listed_and_shown_without_being_loaded() {
         "models pull yunet",
         "https://huggingface.co/Carve/LaMa-ONNX/",
         "tiles of 384 px",
+    ] {
+        assert!(ran.text().contains(part), "{part}: {}", ran.text());
+    }
+    let ran = run(&["models", "show", "u2netp", "ddcolor", "realesrgan-x2plus"]);
+    for part in [
+        "stretched to 320 x 320 (Lanczos), RGB, divided by the largest sample, \
+         less (0.485, 0.456, 0.406), divided by (0.229, 0.224, 0.225)",
+        "number 0, stretched to 0 to 1",
+        "a and b of CIE Lab",
+        "2 times as wide and high",
+        "size    unknown\n",
     ] {
         assert!(ran.text().contains(part), "{part}: {}", ran.text());
     }

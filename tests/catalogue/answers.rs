@@ -16,7 +16,7 @@ use safelight::{
 };
 
 use crate::{
-    common::Folder,
+    common::{Folder, skip},
     published::{After, Contract, Does, Fit, Unit, contracts},
     standins::{self, AB, GROUND, MATTE, STEEP, TINT},
 };
@@ -37,6 +37,26 @@ fn every_model_of_the_catalogue_has_a_published_contract() {
     let entries = entries();
     let known: BTreeSet<_> = entries.iter().map(|entry| entry.name.as_str()).collect();
     assert_eq!(named, known, "published.toml, and models/manifest.toml");
+}
+
+/// What is written down of the files elsewhere than in the manifest: digests and sizes of each.
+#[test]
+fn every_file_of_the_catalogue_is_the_one_that_was_looked_up() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/docs/PEERS.md");
+    let Ok(text) = std::fs::read_to_string(path) else {
+        return skip("every_file_of_the_catalogue", "../shared/docs/PEERS.md");
+    };
+    // Digits are in groups there, apart by spaces of several kinds.
+    let text: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+    for entry in entries() {
+        let (name, bytes) = (&entry.name, entry.bytes.to_string());
+        assert!(text.contains(&entry.sha256), "{name}: {}", entry.sha256);
+        assert!(entry.bytes == 0 || text.contains(&bytes), "{name}: {bytes}");
+        for url in &entry.urls {
+            let file = url.rsplit('/').next().unwrap();
+            assert!(file.ends_with(".onnx"), "{name}: {url}");
+        }
+    }
 }
 
 #[test]
@@ -67,6 +87,9 @@ fn every_entry_of_the_catalogue_fits_what_its_publisher_states() {
     for row in &rows {
         for name in &row.models {
             let entry = entries.iter().find(|entry| entry.name == *name).unwrap();
+            if entry.filter != row.filter {
+                wrong.push(format!("{name}: the filter is {:?}", row.filter));
+            }
             if let Err(why) = answered(&engine, entry, row) {
                 wrong.push(format!("{name}: {why}"));
             }

@@ -1,6 +1,7 @@
 //! The contracts of the catalogue's files as their publishers state them: `published.toml`.
 #![allow(dead_code, reason = "each test file uses its part of this")]
 
+use safelight::engine::manifest::InputFilter;
 use serde::Deserialize;
 
 use crate::common::onnx::{ANY, F16, F32, F64, U8};
@@ -69,6 +70,8 @@ pub struct Contract {
     pub blue_first: bool,
     #[serde(default)]
     pub fit: Fit,
+    #[serde(default)]
+    pub filter: InputFilter,
     #[serde(default)]
     pub side: u32,
     #[serde(default)]

@@ -4,6 +4,7 @@ mod download;
 mod origin;
 mod part;
 mod pull;
+mod show;
 
 use std::{fmt::Write, path::PathBuf};
 
@@ -16,7 +17,7 @@ use crate::{
     engine::{
         catalogue,
         library::{Library, Place},
-        manifest::{Entry, Resize},
+        manifest::Entry,
     },
 };
 
@@ -36,7 +37,7 @@ pub(super) fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(with("list", "Lists the models with their licences and where they are"))
-        .subcommand(with("show", "Says everything that is known of a model").arg(names()))
+        .subcommand(with("show", "Says what is known of a model, with what goes in and comes out").arg(names()))
         .subcommand(
             with("pull", "Downloads models into --models-dir, and checks them")
                 .arg(names())
@@ -66,7 +67,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
         ModelSettings::from_arg_matches(matches).map_err(|e| Failure::Usage(e.to_string()))?;
     let library = Library::open(&settings).map_err(Failure::Usage)?;
     match name {
-        "show" => show(&library, matches),
+        "show" => show::show(&library, matches),
         "pull" => pull::run(&settings, &library, matches),
         "verify" => verify(&library),
         _ => list(&library, &settings),
@@ -160,67 +161,6 @@ fn amount(bytes: u64) -> String {
         1_000_000.. => format!("{:.1} MB", bytes as f64 / 1e6),
         _ => format!("{:.1} kB", bytes as f64 / 1e3),
     }
-}
-
-fn show(library: &Library, matches: &ArgMatches) -> Result<(), Failure> {
-    let mut text = String::new();
-    for entry in named(library, matches)? {
-        let place = library.place(entry);
-        let file = match (&place, place.file()) {
-            (_, Some(file)) => file.display().to_string(),
-            (Place::BuiltIn, _) => "part of the program".to_owned(),
-            _ => format!(
-                "not here; `safelight models pull {}` installs it",
-                entry.name
-            ),
-        };
-        let input = match entry.resize {
-            Resize::Stretch => format!("stretched to {0} x {0}", entry.size),
-            Resize::Letterbox => format!("fitted into {0} x {0}", entry.size),
-            Resize::ShortSide => format!("shorter side to {}", entry.size),
-            Resize::Tile => format!(
-                "tiles of {} px and {} px around them",
-                entry.size, entry.overlap
-            ),
-            Resize::Whole => "the whole picture".to_owned(),
-        };
-        let license = match entry.commercial_use {
-            true => entry.license.clone(),
-            false => format!("{}: no commercial use", entry.license),
-        };
-        let rows = [
-            ("task", entry.task.name().to_owned()),
-            ("about", entry.about.clone()),
-            ("licence", license),
-            ("file", file),
-            (
-                "size",
-                format!("{} ({} bytes)", size(entry.bytes), entry.bytes),
-            ),
-            ("sha256", entry.sha256.clone()),
-            ("from", entry.urls.join("\n          ")),
-            ("input", input),
-            (
-                "memory",
-                format!("{} MiB beyond the weights", entry.peak_mib),
-            ),
-            (
-                "checked",
-                match (library.is_own(entry), entry.tested) {
-                    (true, _) => "your own: its card is what is known of it",
-                    (_, true) => "run by this project",
-                    _ => "not run by us: its publisher's description, tested with a stand-in",
-                }
-                .to_owned(),
-            ),
-        ];
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "{}", entry.name);
-        for (name, value) in rows.iter().filter(|(_, value)| !value.is_empty()) {
-            let _ = writeln!(text, "  {name:<8}{value}");
-        }
-    }
-    print(text.trim_end())
 }
 
 /// Reads every file that is here.
