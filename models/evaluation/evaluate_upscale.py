@@ -5,6 +5,7 @@ The pictures are reduced by Pillow's antialiased bicubic filter; a border of `sc
     python models/evaluation/evaluate_upscale.py --scale 2 --model models/upscale2.onnx
 """
 import argparse
+import time
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ def main():
     names = [Path(p).stem for p in args.model]
     sessions = [onnxruntime.InferenceSession(p, providers=["CPUExecutionProvider"]) for p in args.model]
     rows = {name: [] for name in ("bicubic", "lanczos", *names)}
-    k = args.scale
+    seconds, pixels, k = dict.fromkeys(names, 0.0), 0, args.scale
     for path in sorted(Path(args.pictures).iterdir()):
         picture = Image.open(path).convert("RGB")
         size = picture.size[0] // k, picture.size[1] // k
@@ -37,8 +38,11 @@ def main():
         results = {"bicubic": small.resize(full, Image.BICUBIC), "lanczos": small.resize(full, Image.LANCZOS)}
         for name, session in zip(names, sessions):
             x = np.asarray(small, np.float32).transpose(2, 0, 1)[None] / 255
+            start = time.process_time()
             y = session.run(None, {session.get_inputs()[0].name: x})[0][0]
+            seconds[name] += time.process_time() - start
             results[name] = np.rint(np.clip(y, 0, 1).transpose(1, 2, 0) * 255)
+        pixels += size[0] * size[1]
         inner = slice(k, -k)
         truth = np.asarray(picture, np.float64)[inner, inner]
         for name, result in results.items():
@@ -47,6 +51,8 @@ def main():
     print(f"x{k}, {len(rows['lanczos'])} pictures\n| | RGB | Y |\n|---|---|---|")
     for name, values in rows.items():
         print("| {} | {:.2f} | {:.2f} |".format(name, *np.mean(values, 0)))
+    for name in names:
+        print(f"{name}: {seconds[name] / pixels * 1e6:.2f} s of processor time per megapixel of input")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """A checkpoint as ONNX: normalisation inside, weights stored as fp16, everything computed in fp32.
 
-    python models/training/export.py --checkpoint RUN/last.pt --side 352 --out models/cutout.onnx
+    python models/training/export.py --checkpoint RUN/last.pt --out RUN/cutout.onnx
 """
 import argparse
 import hashlib
@@ -65,7 +65,7 @@ def publish(partial, target):
 def main():
     args = argparse.ArgumentParser(description=__doc__)
     args.add_argument("--checkpoint", required=True)
-    args.add_argument("--side", type=int, default=352)
+    args.add_argument("--side", type=int, default=320)
     args.add_argument("--out", required=True)
     args = args.parse_args()
     torch.set_num_threads(1)

@@ -101,7 +101,9 @@ def main():
     if state:
         average.net.load_state_dict(state["average"])
         optimiser.load_state_dict(state["optimiser"])
-    threads = common.Threads(net, args.threads if device.type == "cpu" else 1)
+    # A GPU takes the pictures of all threads in one.
+    replicas, each = (args.threads, args.batch) if device.type == "cpu" else (1, args.batch * args.threads)
+    threads = common.Threads(net, replicas)
     clock = common.Clock(args.minutes, args.steps, spent)
     say("torch", torch.__version__, platform.machine(), device, json.dumps(vars(args)))
     say("parameters (M), GMACs at 352:", count(Cutout(), 352), "sets:", [(s.name, len(s.images) - s.first) for s in source.sets])
@@ -118,7 +120,7 @@ def main():
             g["lr"] = common.cosine(progress, step, args.rate, args.warm_up)
 
         def work(k, replica):
-            x, y = tensors(*source.batch((args.seed, step, k), args.batch, side), device)
+            x, y = tensors(*source.batch((args.seed, step, k), each, side), device)
             with torch.autocast(device.type, torch.bfloat16):
                 outputs = replica(x)
             loss = cutout_loss(outputs, y)
@@ -130,7 +132,7 @@ def main():
         optimiser.step()
         optimiser.zero_grad()
         average.update(net, step)
-        step, seen = step + 1, seen + args.batch * len(losses)
+        step, seen = step + 1, seen + each * len(losses)
         mean = np.mean(losses) if mean is None else 0.99 * mean + 0.01 * np.mean(losses)
         if time.time() - told > 300:
             told = time.time()

@@ -1,7 +1,7 @@
 """Train the net that fills thin to medium holes. Resumable; CPU or GPU.
 
     python models/training/train_inpaint.py --out RUN
-    python models/training/train_inpaint.py --out RUN --export models/inpaint.onnx
+    python models/training/train_inpaint.py --out RUN --export RUN/inpaint.onnx
 """
 import argparse
 

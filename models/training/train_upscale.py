@@ -1,7 +1,7 @@
 """Train the x2 or x4 upscaling net on reduced clean photos. Resumable; CPU or GPU.
 
     python models/training/train_upscale.py --scale 2 --out RUN
-    python models/training/train_upscale.py --scale 2 --out RUN --export models/upscale2.onnx
+    python models/training/train_upscale.py --scale 2 --out RUN --export RUN/upscale2.onnx
 """
 import argparse
 
