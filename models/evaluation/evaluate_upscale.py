@@ -26,7 +26,9 @@ def main():
     args.add_argument("--pictures", default="../shared/data/eval/restore-set14")
     args = args.parse_args()
     names = [Path(p).stem for p in args.model]
-    sessions = [onnxruntime.InferenceSession(p, providers=["CPUExecutionProvider"]) for p in args.model]
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # several wait for each other by spinning, which would count as processor time
+    sessions = [onnxruntime.InferenceSession(p, options, providers=["CPUExecutionProvider"]) for p in args.model]
     rows = {name: [] for name in ("bicubic", "lanczos", *names)}
     seconds, pixels, k = dict.fromkeys(names, 0.0), 0, args.scale
     for path in sorted(Path(args.pictures).iterdir()):

@@ -17,7 +17,7 @@ import sets
 KINDS = ("person", "animal", "product", "other")
 LETTERS = {"h": 0, "a": 1, "p": 2, "o": 3, "?": -1}
 SIDE = 80  # of the net's input
-SURE = (0.83, 0.95, 0.88, 0.0)  # from this likelihood on a kind is claimed (evaluate_kind.py)
+SURE = (0.69, 0.92, 0.92, 0.0)  # from this likelihood on a kind is claimed (evaluate_kind.py)
 PACKED = 160  # of what is kept for training, with room to move the crop about
 MARGIN, PACKED_MARGIN = 0.1, 0.3  # around the subject's box, in parts of its longer side
 INSIDE = 0.5  # from this value of the matte on a pixel counts for the box

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 import common
+import muon
 
 
 def arguments(parser, side, batch, rate):
@@ -29,8 +30,9 @@ def arguments(parser, side, batch, rate):
     parser.add_argument("--steps", type=int, default=0)
     parser.add_argument("--side", type=int, default=side)
     parser.add_argument("--batch", type=int, default=batch, help="per replica")
-    parser.add_argument("--replicas", type=int, default=1, help="on a CPU: one per core that may be used")
+    parser.add_argument("--replicas", type=int, default=1, help="on a CPU: one per core that may be used; a GPU takes the patches of all of them in one")
     parser.add_argument("--rate", type=float, default=rate)
+    parser.add_argument("--muon", action="store_true", help="Muon for the filters, Adam for the rest")
     parser.add_argument("--average", type=float, default=0.999)
     parser.add_argument("--full-precision", type=float, default=0.0, help="share of the run, at its end, in fp32")
     parser.add_argument("--feed", action="store_true", help="make the batches in a second process (where the loss keeps no notes of them)")
@@ -89,12 +91,13 @@ class Feed:
 
     def batches(self, step):
         """For each replica a function that gives its batch."""
-        now = [(self.args.seed, step, k, self.args.batch) for k in range(self.replicas)]
+        count = self.args.batch * self.args.replicas // self.replicas  # a GPU takes what all would
+        now = [(self.args.seed, step, k, count) for k in range(self.replicas)]
         if not self.pool:
             return [lambda what=what: Feed.make(*what, self.place) for what in now]
         while len(self.waiting) < self.AHEAD * self.replicas:
             ahead, k = divmod(len(self.waiting), self.replicas)
-            self.waiting.append(self.pool.submit(Feed.make, self.args.seed, step + ahead, k, self.args.batch, "cpu"))
+            self.waiting.append(self.pool.submit(Feed.make, self.args.seed, step + ahead, k, count, "cpu"))
         made = [self.waiting.popleft() for _ in range(self.replicas)]
         return [lambda one=one: [x.to(self.place) if torch.is_tensor(x) else x for x in one.result()] for one in made]
 
@@ -119,16 +122,19 @@ def train(args, net, batch, objective, initialise=None, note=""):
     if state:
         net.load_state_dict(state["net"])
         spent, step = state["spent"], state["step"]
-        vars(note).update(state.get("note", {})) if isinstance(note, Classes) else None
+        if isinstance(note, Classes):
+            vars(note).update(state.get("note", {}))
     elif initialise:
         initialise(net)
     elif args.warm_start:
         raise SystemExit("this recipe has no --warm-start")
     net = net.to(place).to(memory_format=torch.channels_last)
     average = common.Average(net, args.average)
-    optimiser = torch.optim.Adam(net.parameters(), args.rate, betas=(0.9, 0.99), fused=True)
+    optimiser = muon.Both(net, args.rate) if args.muon else torch.optim.Adam(net.parameters(), args.rate, betas=(0.9, 0.99), fused=True)
     if state:
         average.net.load_state_dict(state["average"])
+        if ("muon" in state["optimiser"]) != args.muon:
+            raise SystemExit(f"{out} began {'without' if args.muon else 'with'} --muon")
         optimiser.load_state_dict(state["optimiser"])
     replicas = args.replicas if place.type == "cpu" else 1
     feed = Feed(batch, args, place, replicas, args.feed)

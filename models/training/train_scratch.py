@@ -2,7 +2,7 @@
 
     python models/training/train_scratch.py --out RUN --feed
     python models/training/train_scratch.py --out RUN --replicas 2 --warm-start models/scratch.onnx  # go on from the committed file
-    python models/training/train_scratch.py --out RUN --export models/scratch.onnx
+    python models/training/train_scratch.py --out RUN --export RUN/scratch.onnx
 """
 import argparse
 from pathlib import Path

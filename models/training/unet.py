@@ -14,6 +14,7 @@ class Residual(nn.Module):
         self.a, self.b = conv(width, width), conv(width, width)
         if norm:  # folded into the convolutions by the export
             self.a, self.b = (nn.Sequential(c, nn.BatchNorm2d(width)) for c in (self.a, self.b))
+            nn.init.zeros_(self.b[1].weight)  # a block begins as nothing: Goyal et al., arXiv 1706.02677, 5.1
 
     def forward(self, x):
         return x + self.b(F.relu(self.a(x)))
@@ -58,10 +59,11 @@ class Scratch(nn.Module):
     """
 
     WIDTHS = (16, 48, 64, 96, 112)
+    BLOCKS = (0, 2, 4, 4, 2)
 
     def __init__(self):
         super().__init__()
-        self.net = UNet(3, 1, self.WIDTHS, (0, 2, 2, 2, 2), norm=True)
+        self.net = UNet(3, 1, self.WIDTHS, self.BLOCKS, norm=True)
         self.hints = nn.ModuleList(conv(w, 1, 1) for w in self.WIDTHS[:1:-1])  # at 1/32, 1/16, 1/8
         for last in (self.net.last, *self.hints):
             nn.init.constant_(last.bias, -2.0)

@@ -18,8 +18,8 @@ const LEAST: u32 = 4;
 const LARGE: f64 = 6.5;
 /// .. and that in a large picture, as a share of its shorter side.
 const LARGE_SHARE: f64 = 0.01;
-/// What is this many times as long as wide is no compact piece ..
-const LONG: f64 = 4.0;
+/// What is this many times as long as wide is no compact piece (a cigarette is 4.1) ..
+const LONG: f64 = 4.5;
 /// .. nor is what fills less than this of the rectangle with its spread: a hair, a net of cracks.
 const SPARSE: f64 = 0.5;
 
