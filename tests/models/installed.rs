@@ -94,12 +94,12 @@ fn every_file_that_is_here_is_read_and_checked() {
         );
     }
     // What the operator names is theirs to know, unless its card says what it should be.
-    let mine = site.folder.write("own/mine.onnx", &site.file());
+    let mine = site.folder.write("own/mine.onnx", site.file());
     let model = format!("--model=mine={mine}");
     let card = "task = 'cutout'\nresize = 'stretch'\nsize = 64\npeak_mib = 1\n";
     for (more, says, code) in [
         (String::new(), "yours mine", 0),
-        (format!("sha256 = '{}'", sum(&site.file())), "ok    mine", 0),
+        (format!("sha256 = '{}'", sum(site.file())), "ok    mine", 0),
         (format!("sha256 = '{}'", sum(b"")), "WRONG mine", 1),
     ] {
         site.folder
