@@ -1,5 +1,7 @@
 //! `safelight bench-quality`: its figures are those of the pictures that it is given.
 
+use std::fs;
+
 use super::{
     Folder,
     common::{
@@ -278,11 +280,13 @@ fn filling_is_measured_in_the_hole_alone() {
     assert_eq!(rows[0][4..6], ["5.52", "28.13"]);
     folder.write("holes/a.png", &plain(0));
     let rows = painter(110.0).measured(&folder, &[&holes]);
-    assert_eq!(
-        rows[0][4..6],
-        ["99.00", "99.00"],
-        "there is nothing to fill"
-    );
+    assert_eq!(rows[0][4..6], ["-", "-"], "there is nothing to fill");
+    // Such a picture does not count among others.
+    folder.write("pairs/b.png", &plain(100));
+    folder.write("holes/b.png", &plain(255));
+    let rows = painter(110.0).measured(&folder, &[&holes]);
+    assert_eq!(rows[0][4..6], ["5.52", "28.13"]);
+    fs::remove_file(folder.path("pairs/b.png")).unwrap();
     let after = measured(&folder, "inpaint", &[])[0][5].clone();
     assert!(after.parse::<f64>().unwrap() > 15.0, "{after}");
 }

@@ -70,7 +70,9 @@ impl Bench<'_> {
                 (Task::Colorize, _) => self.coloured(&clean, damaged),
                 (Task::FaceRestore, _) => self.faces(&clean, damaged),
                 (Task::Kind, _) => self.recognised(&damaged, truth),
-                _ => self.restored(&clean, damaged),
+                (Task::Restore | Task::Deblur, _) => self.restored(&clean, damaged),
+                // They are paired with masks.
+                (Task::Cutout | Task::FaceDetect, None) => Err(Error::Internal),
             }
         };
         run().map_err(|e| e.to_string())

@@ -25,6 +25,7 @@ use crate::{
 };
 pub(super) use command::command;
 use damage::Damage;
+use metrics::Row;
 use pairs::Other;
 
 pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
@@ -176,29 +177,30 @@ impl Bench<'_> {
             ));
         }
         for damage in damages {
-            let (mut sums, mut seconds) = (vec![0.0; columns.len()], 0.0);
+            let (mut rows, mut seconds) = (Vec::new(), 0.0);
             for (i, pair) in pairs.iter().enumerate() {
                 let (row, took) = self
                     .picture(pair, damage, i as u64, kind)
                     .map_err(|e| format!("{}: {e}", pair.picture.display()))?;
                 seconds += took;
-                for (sum, value) in sums.iter_mut().zip(row) {
-                    *sum += value;
-                }
+                rows.push(row);
             }
             let n = pairs.len() as f64;
-            let figures: Vec<_> = sums
-                .iter()
-                .zip(&columns)
-                .map(|(sum, column)| {
-                    let two = ["PSNR", "SAD", "faces", "colourfulness"];
-                    let digits = match two.iter().any(|name| column.starts_with(name)) {
-                        true => 2,
-                        false => 4,
-                    };
-                    format!("{:.digits$}", sum / n)
-                })
-                .collect();
+            // Where there is nothing to measure in a picture, it does not count.
+            let mean = |k: usize| {
+                let values = rows.iter().map(|row: &Row| row[k]).filter(|v| !v.is_nan());
+                let values: Vec<_> = values.collect();
+                (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+            };
+            let figure = |(k, column): (usize, &&str)| {
+                let two = ["PSNR", "SAD", "faces", "colourfulness"];
+                let digits = match two.iter().any(|name| column.starts_with(name)) {
+                    true => 2,
+                    false => 4,
+                };
+                mean(k).map_or_else(|| "-".to_owned(), |mean| format!("{mean:.digits$}"))
+            };
+            let figures: Vec<_> = columns.iter().enumerate().map(figure).collect();
             let set = pairs::name(folder);
             lines.push(format!(
                 "| {set} | {n} | {} | {} | {} | {:.0} |",

@@ -208,6 +208,19 @@ mod tests {
         guess.data().iter().filter(|&&v| v == 255).count()
     }
 
+    /// A cigarette, and a flake of nearly its length.
+    #[test]
+    fn a_bar_is_damage_from_four_and_a_half_times_its_width_on() {
+        let bar = |length: u32| {
+            move |x: u32, y: u32| match (40..49).contains(&x) && (20..20 + length).contains(&y) {
+                true => 255,
+                false => 0,
+            }
+        };
+        assert_eq!(kept(bar(37)), 0);
+        assert_eq!(kept(bar(45)), 9 * 45);
+    }
+
     #[test]
     fn a_scratch_is_kept_whole_where_a_part_of_it_is_sure() {
         let scratch = |faint: u8| {
