@@ -104,9 +104,10 @@ pub fn outline(
     let mut most = photo::measure::PEAK_BYTES;
     if todo.scratches {
         // The net's guess becomes the mask in its place.
+        let (copied, beside) = damage::copy_bytes(shape);
         most = most
-            .max(run(Task::Scratch))
-            .max(pixels + pieces::peak_bytes(pixels));
+            .max(copied)
+            .max(run(Task::Scratch).max(pixels + pieces::peak_bytes(pixels)) + beside);
         most = most.max(run(Task::Inpaint) + pixels);
     }
     if todo.denoise || todo.dejpeg {
@@ -258,7 +259,9 @@ impl Work {
         let given = mask.is_some();
         let holes = context.stages.time("detect", || match mask {
             Some(mask) => Ok(damage::given(mask, &frame)),
-            None => engine.damage(None, &frame, cancel).map(damage::holes),
+            None => damage::find(&frame, cancel, |copy, cancel| {
+                engine.damage(None, copy, cancel)
+            }),
         })?;
         let share = damage::share(&holes);
         self.found.scratches = Some(share);

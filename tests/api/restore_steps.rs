@@ -240,6 +240,23 @@ fn scratches_are_filled_where_they_are_found_or_shown() {
     server.assert_books_balance();
 }
 
+/// Straight lines of four pixels, which the net does not know, are found where the picture is so
+/// large that a copy of half the size is looked at.
+#[test]
+fn scratches_of_a_large_scan_are_found_though_they_are_wide() {
+    let server = spawn(&[]);
+    let twice = |p: &RgbImage| {
+        let (width, height) = (2 * p.width(), 2 * p.height());
+        imageops::resize(p, width, height, imageops::FilterType::Nearest)
+    };
+    let clean = grey(&scene(960, 720));
+    let (clean, old) = (twice(&clean), twice(&scratched(&clean).0));
+    let before = pictures::error(&old, &clean);
+    let after = pictures::error(&pixels(&server, "steps=scratches", &old), &clean);
+    assert!(after < 0.6 * before, "{before} became {after}");
+    server.assert_books_balance();
+}
+
 #[test]
 fn a_larger_picture_is_nearer_to_the_truth_than_a_stretched_one() {
     use imageops::FilterType::{CatmullRom, Lanczos3};
