@@ -18,7 +18,7 @@ const PLAUSIBLE: std::ops::Range<f32> = 0.0002..0.3;
 const LEAST_SIDE: u32 = 700;
 
 /// How many times smaller the copies are that are looked at, the smallest first; 1 is the picture.
-fn looks((width, height): (u32, u32)) -> impl DoubleEndedIterator<Item = u32> {
+fn looks((width, height): (u32, u32)) -> impl Iterator<Item = u32> {
     let halvings = (width.min(height) / LEAST_SIDE).max(1).ilog2();
     (0..=halvings).rev().map(|times| 1 << times)
 }
