@@ -53,18 +53,18 @@ pub fn find(
     cancel: &Cancel,
     net: impl Fn(&Frame, &Cancel) -> Result<Mask, Error>,
 ) -> Result<Mask, Error> {
-    let (width, height) = (frame.width(), frame.height());
-    let size = |times: u32| (width.div_ceil(times), height.div_ceil(times));
+    let size = (frame.width(), frame.height());
+    let copy =
+        |times: u32| frame.resized(size.0.div_ceil(times), size.1.div_ceil(times), Filter::Box);
     let work = |times: u32| 1.0 / (times * times) as f32;
-    let all: f32 = looks((width, height)).map(work).sum();
+    let all: f32 = looks(size).map(work).sum();
     let (mut wider, mut done) = (None, 0.0);
-    for times in looks((width, height)) {
+    for times in looks(size) {
         let part = cancel.part(done / all, (done + work(times)) / all);
         done += work(times);
-        let (width, height) = size(times);
         let mut found = match times {
             1 => net(frame, &part)?,
-            _ => net(&frame.resized(width, height, Filter::Box), &part)?,
+            _ => net(&copy(times), &part)?,
         };
         pieces::keep_damage(&mut found);
         if let Some(mut wider) = wider.take() {
