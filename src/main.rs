@@ -11,5 +11,5 @@ fn main() -> ExitCode {
     #[cfg(feature = "test-hooks")]
     harden::hooks::apply();
     let hardening = harden::process::harden();
-    cli::run(std::env::args().collect(), hardening)
+    cli::run(std::env::args_os().collect(), hardening)
 }

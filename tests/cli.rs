@@ -4,6 +4,8 @@ mod common;
 
 #[path = "cli/doctor.rs"]
 mod doctor;
+#[path = "cli/names.rs"]
+mod names;
 #[path = "cli/pipeline.rs"]
 mod pipeline;
 #[path = "cli/serving.rs"]

@@ -16,12 +16,14 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::{
     Failure,
     inputs::{Source, Target, sources, targets},
+    output::write,
     print, tell_notes, with,
 };
 use crate::{
     cancel::Cancel,
     config::EngineSettings,
     engine::{Engine, Loading},
+    ephemeral::MemoryBudget,
     error::Error,
     job::{self, Accept, Answer, Input, Job, Site},
     observe::{Metrics, Stages},
@@ -149,6 +151,7 @@ pub(super) fn run(recipe: Recipe, matches: &ArgMatches) -> Result<(), Failure> {
     plan.check_files(&names).map_err(|e| usage(e.to_string()))?;
 
     let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
+    let memory = MemoryBudget::new(settings.memory_budget_bytes(), metrics.clone());
     let engine = Engine::open(&settings, metrics, Loading::OnDemand).map_err(Failure::Failed)?;
     plan.check(&engine).map_err(|e| usage(e.to_string()))?;
     let jobs = matches
@@ -157,6 +160,7 @@ pub(super) fn run(recipe: Recipe, matches: &ArgMatches) -> Result<(), Failure> {
     let batch = Batch {
         engine: &engine,
         settings: &settings,
+        memory,
         plan: &plan,
         files: &files,
         force: matches.get_flag("force"),
@@ -221,6 +225,7 @@ fn bar(count: usize, to_stdout: bool) -> ProgressBar {
 struct Batch<'a> {
     engine: &'a Engine,
     settings: &'a EngineSettings,
+    memory: Arc<MemoryBudget>,
     plan: &'a Plan,
     files: &'a [(&'static str, Vec<u8>)],
     force: bool,
@@ -281,14 +286,15 @@ impl Batch<'_> {
             .map(|(name, bytes)| (*name, Input::Memory(bytes.clone())))
             .collect();
         let limits = &self.settings.limits();
-        let budget = self.settings.memory_budget_bytes();
         let site = Site {
             limits,
-            budget,
+            budget: self.memory.total(),
             engine: self.engine,
         };
         let plan = self.plan.clone();
         let job = Job::prepare(Input::Memory(bytes), files, plan, accept, &site)?;
+        // Given back when the result is there, which is small beside what it took.
+        let _memory = self.memory.reserve(job.cost());
         job.run(self.engine, &Cancel::new(), &mut Stages::default())
     }
 
@@ -324,23 +330,6 @@ fn shown(error: &Error) -> String {
     error
         .to_string()
         .replace("--max-megapixels", &format!("--{LIMIT}"))
-}
-
-/// Writes beside the target and renames, so that a result is there whole or not at all.
-fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    if let Some(folder) = folder {
-        fs::create_dir_all(folder)?;
-    }
-    let mut part = path.as_os_str().to_owned();
-    part.push(".part");
-    let written = fs::write(&part, bytes).and_then(|()| fs::rename(&part, path));
-    if written.is_err() {
-        let _ = fs::remove_file(&part);
-    }
-    written
 }
 
 /// The command `inspect`.

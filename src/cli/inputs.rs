@@ -95,8 +95,7 @@ pub fn sources(names: &[PathBuf]) -> Result<Vec<Source>, String> {
             });
         } else if name.is_dir() {
             let before = found.len();
-            walk(name, Path::new(""), &mut found)
-                .map_err(|e| format!("{}: {e}", name.display()))?;
+            walk(name, Path::new(""), &mut found);
             if found.len() == before {
                 return Err(format!("{} holds no picture", name.display()));
             }
@@ -118,14 +117,23 @@ const PICTURES: [&str; 9] = [
     "jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "jfif",
 ];
 
-fn walk(folder: &Path, below: &Path, found: &mut Vec<Source>) -> io::Result<()> {
-    let mut entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
+/// A folder that cannot be listed is a source that cannot be read: it does not stop the others, and
+/// its turn says why.
+fn walk(folder: &Path, below: &Path, found: &mut Vec<Source>) {
+    let listed = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+    let Ok(mut entries) = listed else {
+        found.push(Source {
+            file: Some(folder.to_path_buf()),
+            name: below.to_path_buf(),
+        });
+        return;
+    };
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
         let (path, name) = (entry.path(), below.join(entry.file_name()));
         // Symbolic links to folders are not followed: they can lead round in a circle.
-        if entry.file_type()?.is_dir() {
-            walk(&path, &name, found)?;
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            walk(&path, &name, found);
         } else if is_picture(&path) {
             found.push(Source {
                 file: Some(path),
@@ -133,7 +141,6 @@ fn walk(folder: &Path, below: &Path, found: &mut Vec<Source>) -> io::Result<()> 
             });
         }
     }
-    Ok(())
 }
 
 fn is_picture(path: &Path) -> bool {
@@ -219,6 +226,27 @@ mod tests {
             Target::Beside("out".into(), "b.png".into()).wish(),
             Accept::Any
         );
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_listed_does_not_stop_the_others() {
+        let root = std::env::temp_dir().join(format!("safelight-deep-{}", std::process::id()));
+        // Longer than a path may be (PATH_MAX, 4096 bytes), which no permission changes.
+        let chain = |name: &str| -> PathBuf {
+            let below = std::iter::repeat_n("d".repeat(200), 12).collect::<PathBuf>();
+            root.join(name).join(below)
+        };
+        fs::create_dir_all(chain("a")).unwrap();
+        fs::create_dir_all(chain("b")).unwrap();
+        fs::write(root.join("a/good.png"), "a picture").unwrap();
+        fs::rename(root.join("b"), chain("a").join("b")).unwrap();
+        let found = sources(&[root.join("a")]).unwrap();
+        fs::remove_dir_all(&root).unwrap();
+        assert_eq!(found.len(), 2);
+        let good = found.iter().filter(|s| s.shown().ends_with("good.png"));
+        assert_eq!(good.count(), 1);
+        let other = found.iter().find(|s| !s.shown().ends_with("good.png"));
+        assert!(other.unwrap().read().is_err());
     }
 
     #[test]

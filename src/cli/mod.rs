@@ -7,6 +7,7 @@ mod health;
 mod inputs;
 mod keys;
 mod models;
+mod output;
 mod privacy;
 mod prove;
 mod quality;
@@ -14,7 +15,7 @@ mod receipt;
 mod reload;
 mod serve;
 
-use std::{io::Write, process::ExitCode};
+use std::{ffi::OsString, io::Write, process::ExitCode};
 
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
@@ -76,9 +77,8 @@ fn tell_notes(engine: &Engine) {
 }
 
 /// Runs the command that `arguments` (the program's name first) write.
-pub fn run(arguments: Vec<String>, hardening: Hardening) -> ExitCode {
-    let given = arguments.clone();
-    let arguments = match with_file(arguments) {
+pub fn run(given: Vec<OsString>, hardening: Hardening) -> ExitCode {
+    let arguments = match with_file(given.clone()) {
         Ok(arguments) => arguments,
         Err(text) => return Failure::Usage(text).report(),
     };
@@ -96,14 +96,16 @@ pub fn run(arguments: Vec<String>, hardening: Hardening) -> ExitCode {
 }
 
 /// Puts the settings of `serve`'s file before its flags, so that flags win; `doctor` and
-/// `privacy` look at the same.
-fn with_file(mut arguments: Vec<String>) -> Result<Vec<String>, String> {
-    let reads_settings = |name: &String| ["serve", "doctor", "privacy"].contains(&name.as_str());
-    if arguments.get(1).is_some_and(reads_settings)
-        && let Some(file) = config::named_file(&arguments)
-    {
-        let from_file = config::file_arguments(&file, &arguments[2..])?;
-        arguments.splice(2..2, from_file);
+/// `privacy` look at the same. Names of files need be no text.
+fn with_file(mut arguments: Vec<OsString>) -> Result<Vec<OsString>, String> {
+    let reads_settings = |name: &OsString| ["serve", "doctor", "privacy"].iter().any(|n| name == n);
+    if arguments.get(1).is_some_and(reads_settings) {
+        let words = arguments.iter().map(|word| word.to_string_lossy());
+        let words: Vec<_> = words.map(|word| word.into_owned()).collect();
+        if let Some(file) = config::named_file(&words) {
+            let from_file = config::file_arguments(&file, &words[2..])?;
+            arguments.splice(2..2, from_file.into_iter().map(OsString::from));
+        }
     }
     Ok(arguments)
 }
@@ -145,7 +147,7 @@ fn recipes() -> impl Iterator<Item = ops::Recipe> {
     single.chain([ops::Recipe::Pipeline])
 }
 
-fn dispatch(matches: &ArgMatches, given: &[String], hardening: Hardening) -> Result<(), Failure> {
+fn dispatch(matches: &ArgMatches, given: &[OsString], hardening: Hardening) -> Result<(), Failure> {
     let Some((name, matches)) = matches.subcommand() else {
         return Err(Failure::Usage("name a command".to_owned()));
     };

@@ -18,7 +18,7 @@ type Values = BTreeMap<String, Vec<OsString>>;
 
 /// How to read the settings of the command line `given` again; none where no file is named, so that
 /// there is nothing to read.
-pub(super) fn source(given: &[String], matches: &ArgMatches) -> Option<Source> {
+pub(super) fn source(given: &[OsString], matches: &ArgMatches) -> Option<Source> {
     let before = values(matches);
     let named = |flag: &str| before.contains_key(flag);
     if !named("--config") && !named("--keys") {

@@ -149,7 +149,7 @@ fn tell_models(engine: &Engine, wanted: Device, log: &Log) {
             "warn",
             "models",
             format!(
-                "pictures pass through the memory of the device ({}), which is freed, not overwritten",
+                "pictures pass through the memory of the device ({}), which is not overwritten and may be kept",
                 used.name()
             ),
         );

@@ -259,7 +259,10 @@ impl Entry {
         match self.resize {
             Resize::Stretch | Resize::Letterbox | Resize::Tile => run,
             Resize::ShortSide => of(pixels(self.by_short_side((width, height)))),
-            Resize::Whole => of(pixels((width, height))),
+            Resize::Whole => {
+                let filled = |side: u32| side.next_multiple_of(self.multiple_of);
+                of(pixels((filled(width), filled(height))))
+            }
         }
     }
 
@@ -295,6 +298,11 @@ impl Entry {
         let wrong = |what: &str| Err(what.to_owned());
         if self.size == 0 || self.size > 4096 || self.multiple_of == 0 || self.multiple_of > 4096 {
             return wrong("`size` and `multiple_of` are 1 to 4096 pixels");
+        }
+        let uneven = |side: u32| !side.is_multiple_of(self.multiple_of);
+        let free = self.resize == Resize::Tile && self.fixed_side().is_none();
+        if free && (uneven(self.size) || uneven(self.overlap)) {
+            return wrong("`size` and `overlap` of tiles are multiples of `multiple_of`");
         }
         if self.overlap >= self.size {
             return wrong("`overlap` is less than `size`");

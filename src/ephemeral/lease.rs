@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{
-        Arc, OnceLock,
+        Arc, Condvar, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -16,6 +16,8 @@ pub struct MemoryBudget {
     reserved: AtomicU64,
     metrics: Arc<Metrics>,
     on_release: OnceLock<Box<dyn Fn() + Send + Sync>>,
+    waiting: Mutex<()>,
+    released: Condvar,
 }
 
 impl fmt::Debug for MemoryBudget {
@@ -33,6 +35,8 @@ impl MemoryBudget {
             reserved: 0.into(),
             metrics,
             on_release: OnceLock::new(),
+            waiting: Mutex::default(),
+            released: Condvar::new(),
         })
     }
 
@@ -55,6 +59,21 @@ impl MemoryBudget {
         })
     }
 
+    /// Takes `bytes` out of the budget as soon as they are there; `None` where they never can be.
+    pub fn reserve(self: &Arc<Self>, bytes: u64) -> Option<Reservation> {
+        if bytes > self.total {
+            return None;
+        }
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(reservation) = self.try_reserve(bytes) {
+                return Some(reservation);
+            }
+            let woken = self.released.wait(waiting);
+            waiting = woken.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
     /// Calls `wake` whenever memory is given back; the first caller stays.
     pub fn on_release(&self, wake: impl Fn() + Send + Sync + 'static) {
         let _ = self.on_release.set(Box::new(wake));
@@ -66,6 +85,9 @@ impl MemoryBudget {
         if let Some(wake) = self.on_release.get() {
             wake();
         }
+        // Taken once, so that who has looked at the budget and does not sleep yet is not missed.
+        drop(self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+        self.released.notify_all();
     }
 }
 
@@ -138,5 +160,25 @@ mod tests {
             (metrics.leases_live.get(), metrics.memory_reserved.get()),
             (0, 0)
         );
+    }
+
+    #[test]
+    fn who_waits_for_memory_gets_it_when_another_gives_it_back() {
+        let budget = MemoryBudget::new(100, Arc::new(Metrics::new("test")));
+        assert!(budget.reserve(101).is_none(), "it would wait for ever");
+        let first = budget.reserve(60).unwrap();
+        let (tell, told) = std::sync::mpsc::channel();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let second = budget.reserve(41);
+                tell.send(()).unwrap();
+                second
+            });
+            let patience = std::time::Duration::from_millis(50);
+            assert!(told.recv_timeout(patience).is_err(), "over-committed");
+            drop(first);
+            told.recv().unwrap();
+        });
+        assert!(budget.try_reserve(100).is_some(), "all of it is given back");
     }
 }

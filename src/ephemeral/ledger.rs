@@ -107,6 +107,7 @@ impl Ledger {
             }
             Err(_) => Err(Error::Busy {
                 what: Resource::SpoolBudget,
+                limit: self.budget,
                 retry_after: Duration::from_secs(2),
             }),
         }

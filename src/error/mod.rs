@@ -194,6 +194,8 @@ pub enum Error {
     Busy {
         /// Which one.
         what: Resource,
+        /// How much of it there is: a count, bytes, or of a time milliseconds.
+        limit: u64,
         /// When it is worth trying again.
         retry_after: Duration,
     },

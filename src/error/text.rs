@@ -278,7 +278,13 @@ impl fmt::Display for Error {
                 "The step {step} needs a model that is not installed; the operator can install it \
                  with `safelight models pull {models}`."
             ),
-            Self::Busy { what, .. } => {
+            Self::Busy { what, limit, .. } => {
+                let most = match what {
+                    Resource::QueueWait => format!("{:?}", Duration::from_millis(*limit)),
+                    Resource::SpoolBudget => format!("{limit} bytes"),
+                    _ => limit.to_string(),
+                };
+                let setting = what.setting();
                 let what = match what {
                     Resource::UploadPermits => "Too many uploads are in progress",
                     Resource::SpoolBudget => "The uploads in progress fill the spool budget",
@@ -286,7 +292,10 @@ impl fmt::Display for Error {
                     Resource::QueueWait => "No worker became free in time",
                     Resource::Watchers => "Too many watch the progress of requests",
                 };
-                write!(f, "{what}; try again later.")
+                write!(
+                    f,
+                    "{what} (at most {most}, setting {setting}); try again later."
+                )
             }
             Self::ShuttingDown => f.write_str("The service is about to stop; try again."),
             Self::SpoolFull => f.write_str("The spool has no room left; try again later."),

@@ -27,7 +27,7 @@ use super::{
     AppState,
     auth::Pass,
     due::Due,
-    error::problem_text,
+    error::{problem_text, status},
     guard::caught,
     images::{checked, failed, pairs, prepare, query_pairs, queued},
     upload::{self, Expected},
@@ -180,10 +180,20 @@ impl Batch {
         }
         let (plan, accept) = (self.plan.clone(), self.accept);
         let mut job = prepare(picture, files, plan, accept, state).await?;
-        let charged = self.pass.charge(job.picture());
+        let picture = job.picture();
+        let charged = self.pass.charge(picture);
         charged.inspect_err(|error| job.set_reason(error.into()))?;
-        let (result, times) = queued(job.within(left, self.setting), self.due, state).await?;
-        stages.extend(&times);
+        let done = queued(job.within(left, self.setting), self.due, state).await;
+        let result = done.and_then(|(result, times)| {
+            stages.extend(&times);
+            result
+        });
+        // The answer is a 200, whatever its entries say, so nobody else gives it back.
+        if let Err(error) = &result
+            && status(error).is_server_error()
+        {
+            self.pass.refund(picture);
+        }
         result
     }
 

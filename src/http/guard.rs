@@ -23,6 +23,7 @@ use crate::error::{Error, Resource};
 #[derive(Debug)]
 pub struct Gate {
     permits: Arc<Semaphore>,
+    uploads: usize,
     stopping: AtomicBool,
     closed: watch::Sender<bool>,
     max_body: u64,
@@ -35,6 +36,7 @@ impl Gate {
     pub fn new(permits: usize, max_body: u64, max_batch: u64) -> Self {
         Self {
             permits: Arc::new(Semaphore::new(permits)),
+            uploads: permits,
             stopping: false.into(),
             closed: watch::Sender::new(false),
             max_body,
@@ -80,6 +82,7 @@ impl Gate {
             .try_acquire_owned()
             .map_err(|_| Error::Busy {
                 what: Resource::UploadPermits,
+                limit: self.uploads as u64,
                 retry_after: Duration::from_secs(2),
             })
     }

@@ -187,9 +187,12 @@ pub(super) async fn prepare(
 }
 
 /// Waits for the job's answer. Dropping this future takes the job out of the queue, or tells it
-/// to stop at its next checkpoint; so do the end of the service and that of the client's patience.
+/// to stop at its next checkpoint; so do the end of the service and that of the client's patience,
+/// which are answered when the inputs are gone: what is being decoded is decoded to its end.
 pub(super) async fn queued(job: Job, due: Due, state: &AppState) -> Result<Answered, Error> {
     let (deliver, mut answered) = oneshot::channel();
+    let (held, ended) = oneshot::channel::<()>();
+    let job = job.holding(held);
     let ticket = state.workers.submit(job, move |answer| {
         // Where the receiver is gone nobody waits, and the answer is dropped here.
         let _ = deliver.send(answer);
@@ -198,23 +201,22 @@ pub(super) async fn queued(job: Job, due: Due, state: &AppState) -> Result<Answe
         match timeout(state.settings.queue_wait, &mut answered).await {
             Ok(answer) => Ok(answer),
             Err(_) => {
-                ticket.expire()?;
+                ticket.expire(state.settings.queue_wait)?;
                 Ok(answered.await)
             }
         }
     };
-    tokio::select! {
+    let (reason, error) = tokio::select! {
         biased;
-        answer = answer => answer?.map_err(|_| Error::Internal),
-        () = state.gate.closed() => {
-            ticket.withdraw(Reason::Shutdown);
-            Err(Error::ShuttingDown)
-        }
-        error = due.passed() => {
-            ticket.withdraw(Reason::Deadline);
-            Err(error)
-        }
-    }
+        answer = answer => return answer?.map_err(|_| Error::Internal),
+        () = state.gate.closed() => (Reason::Shutdown, Error::ShuttingDown),
+        error = due.passed() => (Reason::Deadline, error),
+    };
+    ticket.withdraw(reason);
+    drop(ticket);
+    // Nothing is ever sent: it ends when the job lets go of the other end.
+    let _ = ended.await;
+    Err(error)
 }
 
 /// The head of an answer that is a picture.

@@ -45,6 +45,7 @@ const EARLY: Duration = Duration::from_secs(2);
 pub struct Board {
     watched: Mutex<HashMap<Uuid, Progress>>,
     watchers: Arc<Semaphore>,
+    most: usize,
 }
 
 impl Board {
@@ -53,6 +54,7 @@ impl Board {
         Arc::new(Self {
             watched: Mutex::default(),
             watchers: Arc::new(Semaphore::new(watchers)),
+            most: watchers,
         })
     }
 
@@ -149,6 +151,7 @@ async fn begun(id: &str, state: &AppState) -> Result<(Progress, OwnedSemaphorePe
     let permit = state.board.watchers.clone().try_acquire_owned();
     let permit = permit.map_err(|_| Error::Busy {
         what: Resource::Watchers,
+        limit: state.board.most as u64,
         retry_after: Duration::from_secs(2),
     })?;
     let latest = Instant::now() + EARLY;

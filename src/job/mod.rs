@@ -3,114 +3,29 @@
 
 mod answer;
 mod archive;
+mod input;
 mod queue;
 mod workers;
 
-use std::{
-    io::Cursor,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-    time::Duration,
-};
+use std::{any::Any, io::Cursor, sync::Arc, time::Duration};
 
 use answer::Encodings;
 pub use answer::{Accept, Answer};
 pub use archive::Archive;
+pub use input::Input;
 pub use workers::{Answered, Ticket, Workers};
 
 use crate::{
     cancel::Cancel,
     codec::{self, Header, PictureLimits},
     engine::Engine,
-    ephemeral::{Ephemeral, MemoryBudget, Reason},
+    ephemeral::{MemoryBudget, Reason},
     error::Error,
-    frame::Frame,
     harden::fault::{self, Place},
     observe::{Picture, Stages},
     ops::{self, Plan, Shape},
     progress::Progress,
 };
-
-/// Where a picture's bytes are before they are decoded.
-#[derive(Debug)]
-pub enum Input {
-    /// In the spool: an upload.
-    Spooled(Ephemeral),
-    /// In memory: a file that the command line has read.
-    Memory(Vec<u8>),
-}
-
-impl Input {
-    fn probe(&mut self, limits: &PictureLimits) -> Result<Header, Error> {
-        fault::pass(Place::Probe);
-        match self {
-            Self::Spooled(upload) => {
-                let header = codec::probe(upload.reader()?, limits);
-                if header.is_err() {
-                    // It is refused for what it is: what that was, is all that is left to say.
-                    upload.take_digest();
-                }
-                header
-            }
-            Self::Memory(bytes) => codec::probe(&mut Cursor::new(bytes), limits),
-        }
-    }
-
-    fn size(&self) -> u64 {
-        match self {
-            Self::Spooled(upload) => upload.size(),
-            Self::Memory(bytes) => bytes.len() as u64,
-        }
-    }
-
-    /// Decodes the picture, or a smaller one where `least` allows it. Its bytes are gone when this
-    /// returns, whether it succeeds or not.
-    fn decode(self, header: &Header, least: Option<ops::Sampled>) -> Result<Frame, Error> {
-        match self {
-            Self::Memory(bytes) => {
-                guarded_decode(&bytes, header, least).unwrap_or(Err(Error::BrokenPicture))
-            }
-            Self::Spooled(mut upload) => {
-                let bytes = upload.read_all()?;
-                let decoded = guarded_decode(&bytes, header, least);
-                drop(bytes);
-                upload.take_digest();
-                upload.close(match &decoded {
-                    Some(Ok(_)) => Reason::Decoded,
-                    Some(Err(_)) => Reason::Error,
-                    None => Reason::Panic,
-                });
-                decoded.unwrap_or(Err(Error::BrokenPicture))
-            }
-        }
-    }
-
-    /// Tells an upload why it ends, if it ends without being decoded.
-    pub fn set_reason(&mut self, reason: Reason) {
-        if let Self::Spooled(upload) = self {
-            upload.set_reason(reason);
-        }
-    }
-}
-
-/// A decoder that panics (`None`) has met a picture that it cannot decode; nothing else is broken
-/// by it, since it works on memory of its own.
-fn guarded_decode(
-    bytes: &[u8],
-    header: &Header,
-    least: Option<ops::Sampled>,
-) -> Option<Result<Frame, Error>> {
-    let decode = AssertUnwindSafe(|| {
-        fault::pass(Place::Decode);
-        match least {
-            Some(ops::Sampled { least, turned }) => {
-                codec::decode_down_to(bytes, header, least, turned)
-            }
-            None => codec::decode(bytes, header),
-        }
-    });
-    catch_unwind(decode).ok()
-}
 
 /// Refuses a picture of which only the first bytes have come, where nothing that follows could make
 /// it acceptable. What is refused for its end alone (truncated, a bomb) waits for that.
@@ -193,6 +108,8 @@ pub struct Job {
     input: Input,
     header: Header,
     files: Vec<File>,
+    // Behind the inputs, so that it is dropped after them.
+    held: Option<Box<dyn Any + Send>>,
     plan: Plan,
     encodings: Encodings,
     result: ops::Limits,
@@ -229,6 +146,7 @@ impl Job {
             input,
             header,
             files,
+            held: None,
             plan,
             encodings,
             result: ops::Limits {
@@ -285,6 +203,13 @@ impl Job {
         self
     }
 
+    /// Holds this for as long as there are inputs; it is dropped when the last one is overwritten
+    /// and closed, however the job ends.
+    pub fn holding(mut self, held: impl Any + Send) -> Self {
+        self.held = Some(Box::new(held));
+        self
+    }
+
     /// The time that it is expected to take one thread.
     pub fn work(&self) -> Duration {
         self.work
@@ -333,6 +258,7 @@ impl Job {
             input,
             header,
             files,
+            held,
             plan,
             encodings,
             result: limits,
@@ -344,10 +270,14 @@ impl Job {
         };
         let (frame, files) = stages.time("decode", || {
             let frame = input.decode(&header, plan.sampled(header.upright_size()))?;
-            let decoded = |(name, input, header): File| Ok((name, input.decode(&header, None)?));
+            let decoded = |(name, input, header): File| {
+                cancel.check()?;
+                Ok((name, input.decode(&header, None)?))
+            };
             let files = files.into_iter().map(decoded).collect::<Result<_, _>>()?;
             Ok((frame, files))
         })?;
+        drop(held);
         cancel.check()?;
         let mut context = ops::Context {
             engine,

@@ -114,6 +114,7 @@ impl Workers {
             () if state.stopping => Some(Error::ShuttingDown),
             () if state.queue.len() >= self.inner.places => Some(Error::Busy {
                 what: Resource::Queue,
+                limit: self.inner.places as u64,
                 retry_after: RETRY_AFTER,
             }),
             () => None,
@@ -179,14 +180,15 @@ pub struct Ticket {
 }
 
 impl Ticket {
-    /// Takes the job out of the queue because it has waited too long.
+    /// Takes the job out of the queue because it has waited for `limit`, which is too long.
     ///
     /// # Errors
     /// [`Error::Busy`] where it was still waiting; `Ok` where a worker has it, or had it.
-    pub fn expire(&self) -> Result<(), Error> {
+    pub fn expire(&self, limit: Duration) -> Result<(), Error> {
         match self.withdraw(Reason::Deadline) {
             true => Err(Error::Busy {
                 what: Resource::QueueWait,
+                limit: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX),
                 retry_after: RETRY_AFTER,
             }),
             false => Ok(()),

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{CUT, INSPECT, Keys, figure, send, send_picture, with_key};
-use crate::common::{Answer, Server, pictures, spawn};
+use crate::common::{Answer, Form, Server, http, pictures, spawn};
 
 fn unix_now() -> f64 {
     SystemTime::now()
@@ -122,6 +122,26 @@ fn what_the_service_failed_to_do_is_not_counted() {
         (broken.status, broken.header("x-quota-remaining")),
         (422, Some("1.00"))
     );
+}
+
+#[test]
+fn what_the_service_failed_to_do_in_a_batch_is_not_counted_either() {
+    let mut keys = Keys::new();
+    let key = keys.add("shop", "megapixels_per_hour = 20\n");
+    // Enough to begin with the picture, and by far too little to restore it.
+    let server = keys.spawn(&["--workers=1", "--long-timeout=700ms"]);
+    let large = pictures::encoded(pictures::plain(4000, 3000), image::ImageFormat::Jpeg);
+    let ops = r#"[{"op":"restore","steps":"denoise"}]"#;
+    let (mime, body) = Form::of(&large).text("ops", ops).finish();
+    let headers = [("Content-Type", mime.as_str()), ("X-API-Key", &key)];
+    let answer = http::request(server.address, "POST", "/v1/batch", &headers, &body).unwrap();
+    assert_eq!(answer.status, 200);
+    let entries = pictures::unzipped(&answer.joined().unwrap());
+    assert_eq!(entries[0].0, "001.error.json");
+    let problem: serde_json::Value = serde_json::from_slice(&entries[0].1).unwrap();
+    assert_eq!(problem["code"], "deadline_passed");
+    let after = with_key(&server, INSPECT, &key);
+    assert_eq!(after.header("x-quota-remaining"), Some("20.00"));
 }
 
 fn from(server: &Server, forwarded: &[&str]) -> Answer {

@@ -105,6 +105,7 @@ pub const PERMITS: &[Case] = &[("the permit is taken", "busy", |s| {
     let held = half_an_upload(s, 10_000);
     let answer = cut(s);
     counted(s, "upload_permits");
+    setting(&answer, "(at most 1, setting --upload-permits)");
     then_served(s, held);
     answer
 })];
@@ -113,6 +114,7 @@ pub const SPOOL: &[Case] = &[("the spool budget is taken", "busy", |s| {
     let held = half_an_upload(s, 90 << 10);
     let answer = s.post(CUT, "image/png", &vec![7; 90 << 10]);
     counted(s, "spool_budget");
+    setting(&answer, "setting --spool-budget)");
     then_served(s, held);
     answer
 })];
@@ -143,6 +145,7 @@ pub const QUEUE: &[Case] = &[("every place in the queue is taken", "busy", |s| {
     let waiting = waiting_job(s);
     let answer = cut(s);
     counted(s, "queue_full");
+    setting(&answer, "(at most 1, setting --queue)");
     drop(waiting);
     then_served(s, long);
     answer
@@ -152,6 +155,7 @@ pub const QUEUE_WAIT: &[Case] = &[("no worker in time", "busy", |s| {
     let long = long_job(s);
     let answer = cut(s);
     counted(s, "queue_wait");
+    setting(&answer, "setting --queue-wait)");
     then_served(s, long);
     answer
 })];

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    common::{Answer, Server, http, pictures, spawn},
+    common::{Answer, Server, faults::Failing, http, pictures, skip, spawn},
     errors::CUT,
 };
 
@@ -165,4 +165,39 @@ fn a_time_that_is_none_is_refused_and_not_echoed() {
     ];
     let answer = http::request(server.address, "POST", CUT, &twice, &small()).unwrap();
     answer.assert_problem("twice", 400, "bad_value");
+}
+
+/// A picture that is being decoded cannot be left: who gives up is answered when it is gone.
+#[test]
+fn no_answer_is_sent_while_an_input_is_still_open() {
+    let Some(failing) = Failing::start(&["--workers=1", "--receipts"], None) else {
+        return skip(
+            "no_answer_is_sent_while_an_input_is_still_open",
+            "the test build",
+        );
+    };
+    let server = &failing.server;
+    failing.arm("decode:wait");
+    let body = small();
+    let head = [("Content-Type", "image/jpeg"), ("X-Timeout-Ms", "200")];
+    let mut request = http::head("POST", CUT, &head, body.len()).into_bytes();
+    request.extend_from_slice(&body);
+    let mut stream = http::connect(server.address).unwrap();
+    std::io::Write::write_all(&mut stream, &request).unwrap();
+    server.wait_until(SOON, "a worker has it", |m| {
+        m.get("safelight_leases_live") == Some(&1.0)
+    });
+    let patience = stream.read_timeout().unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(1)))
+        .unwrap();
+    let early = std::io::Read::read(&mut stream, &mut [0; 1]);
+    assert!(early.is_err(), "answered while the input was open");
+    assert_eq!(server.metric("safelight_inputs_live"), 1.0);
+    failing.disarm();
+    stream.set_read_timeout(patience).unwrap();
+    let answer = http::read(&mut stream).unwrap();
+    too_late(&answer, "decoding");
+    assert!(answer.header("deletion-receipt").is_some());
+    server.assert_books_balance();
 }

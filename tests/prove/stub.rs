@@ -269,7 +269,7 @@ impl State {
             return problem(422, "out of order");
         }
         if self.leak == Leak::ShowsTheKey && asked.query.contains("roi") {
-            return problem(400, asked.header("authorization").unwrap());
+            return problem(400, KEY);
         }
         let mut format = Encoded::Png;
         for pair in asked.query.split('&').filter(|pair| !pair.is_empty()) {

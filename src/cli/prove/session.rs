@@ -320,7 +320,10 @@ impl Session {
             pixels,
         } = &self.canaries;
         let mut words = vec![(said.as_str(), "what the client said")];
-        words.extend(self.key.as_deref().map(|key| (key, "the key")));
+        // The key itself, whose scheme nobody need repeat with it.
+        let key = self.key.as_deref();
+        let key = key.map(|said| said.strip_prefix("Bearer ").unwrap_or(said));
+        words.extend(key.map(|key| (key, "the key")));
         if all {
             words.push((tagged, "metadata of a picture"));
             words.push((pixels, "pixels of a picture"));

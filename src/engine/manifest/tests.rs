@@ -33,6 +33,7 @@ fn an_unknown_key_and_keys_that_do_not_fit_are_refused() {
     let tiles = "task = 'restore'\nresize = 'tile'\nsize = 64\noverlap = 8\n";
     for (more, names) in [
         ("peak_mib = 9\nrange = 'image-max'", "image-max"),
+        ("peak_mib = 9\nmultiple_of = 16", "multiple_of"),
         ("peak_mib = 0", "peak_mib"),
         ("peak_mib = 1048577", "peak_mib"),
     ] {

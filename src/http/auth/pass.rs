@@ -85,6 +85,14 @@ impl Pass {
         Ok(())
     }
 
+    /// Gives back what this picture, which was counted, has cost: the service failed at it.
+    pub fn refund(&self, picture: Picture) {
+        let Some(key) = &self.key else { return };
+        let pixels = u64::from(picture.width) * u64::from(picture.height);
+        self.charged.fetch_sub(pixels, Ordering::Relaxed);
+        key.give_back(pixels);
+    }
+
     /// What the service failed to do costs nothing.
     fn give_back(&self) {
         if let Some(key) = &self.key {

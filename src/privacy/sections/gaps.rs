@@ -14,7 +14,7 @@ pub fn receipts(settings: &Settings) -> Section {
         )],
         true => vec![
             said(
-                "Every answer to a picture has a header Deletion-Receipt: a signed statement of how \
+                "Every answer to a picture, but for the archive of a batch, has a header Deletion-Receipt: a signed statement of how \
                  many bytes were received, where they lay, that they were overwritten and when, and \
                  how long they were held. It speaks of the input, which is gone before the header is \
                  sent, and of every input of the request.",
@@ -63,7 +63,7 @@ pub fn not_covered(settings: &Settings, storage: &Storage) -> Section {
          system frees the memory, and may hand it on before it is cleared.",
         "Overwritten means Clear in the words of NIST SP 800-88, not Purge or Destroy.",
         "Where models run on another device than the processor, such as a graphics processor \
-         (`--device`), its memory is freed and not overwritten; `GET /v1/models` says what each of \
+         (`--device`), its memory is not overwritten, and may be kept until the service ends; `GET /v1/models` says what each of \
          them runs on.",
         "What a client, its browser or its network does with the picture and the result.",
     ];
