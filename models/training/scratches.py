@@ -155,9 +155,9 @@ def lay(picture, mask, kind, alpha, colour, opacity):
     return painted
 
 
-def damaged(chance, patch, found, sheets, large=1.0):
-    """The patch with one to many kinds of damage, and the mask of it (uint8: 0, or the kind on top).
-    Blots and tears are `large` times as frequent as they are measured."""
+def damaged(chance, patch, found, sheets, large=1.0, more=1.0):
+    """The patch with none to many kinds of damage, and the mask of it (uint8: 0, or the kind on top).
+    All of it is `more` times as frequent as it is measured, blots and tears `large` times that."""
     side = patch.shape[0]
     picture, mask = patch.astype(np.float32), np.zeros(patch.shape[:2], np.uint8)
     makers = (  # in the order of KINDS
@@ -165,7 +165,7 @@ def damaged(chance, patch, found, sheets, large=1.0):
         (0.45, lambda: film(chance, side, found, "thin")), (0.08 * large, lambda: film(chance, side, found, "blots")),
         (0.04 * large, lambda: tear(chance, side)),
     )
-    amount = chance.choice([0.5, 1.0, 1.8])
+    amount = chance.choice([0.5, 1.0, 1.8]) * more
     for kind, (share, make) in enumerate(makers, 1):
         repeats = chance.poisson(share * amount)
         for _ in range(min(repeats, 4)):

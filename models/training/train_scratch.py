@@ -36,7 +36,7 @@ def grounds(folder, licensed_only, side):
     return photos(folder, least=side), people, others
 
 
-def sample(chance, pictures, side, found, sheets, large):
+def sample(chance, pictures, side, found, sheets, large, more=1.0):
     kind = int(chance.choice(len(pictures), p=SHARES))
     seen = int(side * chance.uniform(0.3, 0.8)) if chance.random() < ENLARGED[kind] else side
     patch = cv2.resize(draw(chance, pictures[kind], seen), (side, side), interpolation=cv2.INTER_CUBIC)
@@ -47,7 +47,7 @@ def sample(chance, pictures, side, found, sheets, large):
     patch = old_look(chance, patch)
     if chance.random() < CLEAN:
         return scan(chance, patch), np.zeros((side, side), np.uint8)
-    picture, mask = damaged(chance, patch, found, sheets, large)
+    picture, mask = damaged(chance, patch, found, sheets, large, more)
     return scan(chance, picture), (mask > 0).astype(np.uint8) * 255
 
 
@@ -76,6 +76,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     loop.arguments(parser, side=256, batch=8, rate=2e-3)
     parser.add_argument("--large", type=float, default=2.0, help="how many times as frequent blots and tears are as they are measured")
+    parser.add_argument("--more", type=float, default=1.0, help="how many times as frequent all damage is")
     parser.add_argument("--maps", default=MAPS)
     parser.add_argument("--paper", default=PAPER)
     args = parser.parse_args()
@@ -85,7 +86,7 @@ def main():
     found, sheets = maps(args.maps), papers(args.paper)
 
     def batch(chance, count, place):
-        bad, mask = zip(*[sample(chance, pictures, args.side, found, sheets, args.large) for _ in range(count)])
+        bad, mask = zip(*[sample(chance, pictures, args.side, found, sheets, args.large, args.more) for _ in range(count)])
         return tensor(bad, place), tensor(mask, place)
 
     def objective(net, data):
