@@ -200,7 +200,7 @@ mod tests {
         let frame = Frame::filled(100, 70, Layout::Rgba, [200, 100, 50, 255]);
         let mut holes = Mask::new(100, 70, vec![0; 7000]);
         (holes.data_mut()[505], holes.data_mut()[506]) = (255, 128);
-        let entry = entry("size = 32\noverlap = 8\nmultiple_of = 32\ninputs = ['image-mask']");
+        let entry = entry("size = 64\noverlap = 32\nmultiple_of = 32\ninputs = ['image-mask']");
         let mut runs = 0;
         let filled = fill(
             frame.clone(),

@@ -82,4 +82,8 @@ fn memory_is_reckoned_from_the_input_that_a_picture_gets() {
             "{size:?}"
         );
     }
+    // A picture that is taken whole is filled up first.
+    let card = "task = 'inpaint'\nresize = 'whole'\nsize = 64\nmultiple_of = 64\npeak_mib = 100";
+    let entry = own_entry(&format!("{card}\ninputs = ['image', 'mask']")).unwrap();
+    assert_eq!(entry.run_bytes((16_384, 1)), (100 << 20) * 256);
 }
