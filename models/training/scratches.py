@@ -130,29 +130,33 @@ def film(chance, side, found, kind):
     return cv2.warpAffine(alpha, turned, (side, side), flags=cv2.INTER_LINEAR).astype(np.float32) / 255
 
 
-def paper_colour(chance, side, sheets, light):
-    """What shows where the picture is gone: bare paper, or dirt and shadow."""
+def paper(chance, side, sheets, light):
+    """What shows where the picture is gone, bare paper or dirt and shadow: its lightness, and its tint."""
     base = chance.uniform(170, 255) if light else chance.uniform(0, 70)
     tint = np.array([1.0, 1.0 - chance.uniform(0, 0.06), 1.0 - chance.uniform(0, 0.2)], np.float32) if chance.random() < 0.6 else np.ones(3, np.float32)
-    colour = np.full((side, side, 1), base, np.float32)
+    tone = np.full((side, side), base, np.float32)
     if chance.random() < 0.6:
         sheet = sheets[int(chance.integers(len(sheets)))]
         y, x = chance.integers(0, 512 - side + 1, 2)
         cut = sheet[y : y + side, x : x + side].astype(np.float32)
-        colour += ((cut - cut.mean()) * chance.uniform(0.3, 1.5))[..., None]
+        tone += (cut - cut.mean()) * chance.uniform(0.3, 1.5)
     if chance.random() < 0.4:
-        colour += (field(chance, side, chance.uniform(1, 12)) * chance.uniform(3, 20))[..., None]
-    return colour * tint
+        tone += field(chance, side, chance.uniform(1, 12)) * chance.uniform(3, 20)
+    return tone, tint
 
 
-def lay(picture, mask, kind, alpha, colour, opacity):
-    """Paint; gives the pixels that differ visibly (beyond white and black nothing does) their kind in the mask."""
-    a = (alpha * opacity)[..., None]
-    painted = np.clip(picture + a * (colour - picture), 0, 255).astype(np.float32)
-    r, g, b = cv2.split(cv2.absdiff(painted, picture))
-    seen = cv2.max(cv2.max(r, g), b) > VISIBLE
-    mask[seen & (alpha > 0.2)] = kind
-    return painted
+def lay(picture, mask, kind, alpha, tone, tint, opacity):
+    """Paint on the picture; gives the pixels that differ visibly (beyond white and black nothing does) their kind in the mask.
+    Damage covers a few pixels in a hundred, so only these are looked at."""
+    at = np.flatnonzero(alpha > 0)
+    pixels, alpha = picture.reshape(-1, 3), alpha.reshape(-1)[at]
+    before = pixels[at]
+    colour = tone.reshape(-1)[at, None] * tint
+    painted = np.clip(before + (alpha * opacity)[:, None] * (colour - before), 0, 255)
+    r, g, b = np.abs(painted - before).T
+    seen = np.maximum(np.maximum(r, g), b) > VISIBLE
+    pixels[at] = painted
+    mask.reshape(-1)[at[seen & (alpha > 0.2)]] = kind
 
 
 def damaged(chance, patch, found, sheets, large=1.0, more=1.0):
@@ -173,12 +177,12 @@ def damaged(chance, patch, found, sheets, large=1.0, more=1.0):
             if chance.random() < 0.35:
                 alpha = cv2.GaussianBlur(alpha, (0, 0), chance.uniform(0.4, 0.9))
             light = chance.random() < 0.78
-            colour = paper_colour(chance, side, sheets, light)
+            tone, tint = paper(chance, side, sheets, light)
             opacity = chance.uniform(0.75, 1) if chance.random() < 0.6 else chance.uniform(0.25, 0.8)
             if light and chance.random() < 0.15:  # the raised rim of a crack throws a shadow
                 shift = chance.integers(-2, 3, 2)
-                picture = lay(picture, mask, kind, np.roll(alpha, tuple(shift), (0, 1)), colour * 0.2, opacity * 0.6)
-            picture = lay(picture, mask, kind, alpha, colour, opacity)
+                lay(picture, mask, kind, np.roll(alpha, tuple(shift), (0, 1)), tone * 0.2, tint, opacity * 0.6)
+            lay(picture, mask, kind, alpha, tone, tint, opacity)
     return picture.astype(np.uint8), mask
 
 
